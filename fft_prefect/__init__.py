@@ -3,11 +3,11 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:  # for type checkers: "X as X" is how they are told that a name is handed on
+if TYPE_CHECKING:  # for type checkers, to which "X as X" means a public name
     from fft_prefect.flow import project_flow as project_flow
     from fft_prefect.translator import FftTranslator as FftTranslator
 
-# Where the public names are: each is imported when somebody first asks for it.
+# The modules of the public names: each is imported at the first use of a name.
 _HOMES = {"FftTranslator": "translator", "project_flow": "flow"}
 __all__ = sorted(_HOMES)
 

@@ -1,4 +1,4 @@
-"""What a flow run leaves to read, as Markdown: the plan with its reasons, and a summary with the rows that failed."""
+"""The artifacts of a flow run, as Markdown: the plan with its reasons, and a summary with the rows that failed."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from fft_core.run.report import Report
 from fft_core.run.results import CheckRunResult, NodeRunResult
 from fft_prefect.states import error_text
 
-MOST_ROWS = 1000  # of a table; the others are counted
+MOST_ROWS = 1000  # of a table; further rows are only counted
 
 
 def artifact_key(project: Project, what: str) -> str:
     """Return the key of an artifact, by which Prefect keeps its versions: lower case, digits and dashes.
 
-    The names of project and environment are in it: `fft-shop-dev-plan`.
+    It contains the names of project and environment: `fft-shop-dev-plan`.
     """
     return "-".join(
         re.sub(r"[^a-z0-9]+", "-", part.lower()).strip("-") or "x" for part in ("fft", project.name, project.env, what)
@@ -26,7 +26,7 @@ def artifact_key(project: Project, what: str) -> str:
 
 
 def plan_markdown(project: Project, plan: Plan, masker: Masker) -> str:
-    """Return the plan: what is built, and why; what is reused because nothing changed is only counted."""
+    """Return the plan: builds, with their reasons; nodes that are reused because nothing changed are only counted."""
     shown = [decision for decision in plan.decisions if decision.is_build or not _is_unchanged(decision)]
     rows = [
         (_action(decision), decision.name, "; ".join(map(masker, _why(decision)))) for decision in shown[:MOST_ROWS]
@@ -42,7 +42,7 @@ def plan_markdown(project: Project, plan: Plan, masker: Masker) -> str:
 
 
 def summary_markdown(project: Project, report: Report, seconds: float) -> str:
-    """Return what came of a run: counts, what failed, the rows that checks found, and what was built."""
+    """Return the summary of a run: counts, errors, the rows that failed checks, and builds."""
     results = list(report.results.values())
     lines = [
         f"# {inline(project.name)} ({inline(project.env)}, {project.engine})",

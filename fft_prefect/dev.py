@@ -1,6 +1,6 @@
-"""A server of Prefect, and beside it what runs the project's flow: `python -m fft_prefect.dev HOST PORT`.
+"""A server of Prefect, and beside it the runner of the project's flow: `python -m fft_prefect.dev HOST PORT`.
 
-It is started by `fft dev --with prefect`, in whose environment the project and the API are.
+`fft dev --with prefect` starts it, with the project and the address of the API in environment variables.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ START_SECONDS = 180.0
 
 
 def main(host: str, port: str) -> int:
-    """Start the server, serve the flow while it runs, and end it; return the exit code."""
+    """Start the server, serve the flow while the server runs, and stop the server; return the exit code."""
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", host, "--port", port]
     with subprocess.Popen(command) as server:
         try:
@@ -34,7 +34,7 @@ def main(host: str, port: str) -> int:
 
 
 def flow() -> Flow[..., object]:
-    """Return the flow of the project: `flow` in its own flow.py, or ours."""
+    """Return the flow of the project: `flow` in its own flow.py, or a default one without such a file."""
     own = Path(os.environ["FFT_PROJECT_DIR"]) / "flow.py"
     if own.is_file():
         return load_flow_from_entrypoint(f"{own}:flow")
@@ -44,7 +44,7 @@ def flow() -> Flow[..., object]:
 
 
 def _is_there(url: str, server: subprocess.Popen[bytes]) -> bool:
-    """Wait until the server answers; False if it ended, or takes too long."""
+    """Wait until the server answers; return False if it has ended, or takes too long."""
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and server.poll() is None:
         try:

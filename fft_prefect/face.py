@@ -1,4 +1,4 @@
-"""Prefect as the command line sees it: the entry point `prefect` of the group `fft.faces`."""
+"""Prefect as a scheduler of the command line: the entry point `prefect` of the group `fft.faces`."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
 
 
 class PrefectFace:
-    """Runs work in flow runs of this process, on the project's own Prefect or that which is configured."""
+    """Flow runs in this process for the command line, on the configured Prefect or the project's own."""
 
     def run(self, project: Project, work: Work, planned: Run) -> Iterator[RunEvent]:
-        """Run the steps; yield what becomes of each. Raises FftError if Prefect or its API is missing."""
+        """Run the steps; yield the events of the run. Raises FftError if Prefect or its API is missing."""
         _require_prefect()
         use_prefect_of(project.root)  # before it is imported
-        from fft_prefect.in_process import run_work  # imports Prefect, which costs a second
+        from fft_prefect.in_process import run_work  # imports Prefect, which takes a second
 
         yield from run_work(project, work, planned)
 
     def with_functions(self, project: Project) -> Project:
-        """Refuse checks whose functions are those of another scheduler. Raises ProjectError."""
+        """Return the project. Raises ProjectError for a check whose function belongs to another scheduler."""
         declared = [check for check in project.checks if isinstance(check.rule, JudgedRows) and not check.rule.judge]
         if declared:
             hint = "Dagster finds it: pip install fft-dagster. Or write it as a check of FFT, in tests/."
@@ -43,7 +43,7 @@ class PrefectFace:
     ) -> int:
         """Run a server of Prefect with the project's flow until it ends; return its exit code.
 
-        Raises FftError if it cannot begin.
+        Raises FftError if the server cannot start.
         """
         _require_prefect()
         return open_ui(project, host, port, variables, announce)
@@ -51,13 +51,13 @@ class PrefectFace:
     def check_history(
         self, project: Project, checks: Iterable[Check], least: int
     ) -> Mapping[tuple[str, str], CheckHistory]:
-        """Refuse: what checks found is in Prefect's artifacts and events, which no command reads. Raises FftError."""
+        """Raise FftError: results of checks are in Prefect's artifacts and events, which no command reads."""
         raise FftError(
             "Prefect keeps no history of checks", hint="The artifacts of the flow runs have what they found."
         )
 
     def history(self) -> Path:
-        """Return where a project's own history is, relative to the project."""
+        """Return the folder of a project's own history, relative to the project."""
         return FOLDER
 
 

@@ -1,4 +1,4 @@
-"""A project as a flow: the plan decides first, and each model that is built is a task run."""
+"""A project as a flow: the plan decides first, and each model to build is a task run."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from fft_prefect.runs import RunSettings, carry_out
 from fft_prefect.states import error_text
 from fft_prefect.translator import FftTranslator
 
-SITE = Path("site") / "docs" / "index.html"  # where `fft docgen` writes
+SITE = Path("site") / "docs" / "index.html"  # written by `fft docgen`
 
 
 class RunFailedError(FftError):
@@ -40,7 +40,7 @@ class RunFailedError(FftError):
 
 @dataclass(frozen=True)
 class FlowSettings:
-    """What is the same in all runs of a flow; see `project_flow`."""
+    """The settings that all runs of a flow share; see `project_flow`."""
 
     root: Path
     env: str | None
@@ -64,7 +64,7 @@ class Asked:
 
 
 def _refuse_values(lists: Mapping[str, Sequence[str]], max_workers: int | None) -> None:
-    """Raise RequestError for an argument with a value that it cannot have."""
+    """Raise RequestError for an argument with an invalid value."""
     for name, given in lists.items():
         if isinstance(given, str):
             raise RequestError(f"{name} is a list, not a text", hint=f"Write {name}=[{given!r}].")
@@ -88,33 +88,35 @@ def project_flow(
     cancel_grace_seconds: float = 20.0,
     docs_url: str | None = None,
 ) -> Flow[..., Any]:
-    """Return a flow that builds what must be built of a project. The project is read when the flow runs.
+    """Return a flow that builds the models and seeds of a project as the plan decides. Each run reads the project.
 
     The flow's parameters are `select`, `exclude`, `rebuild`, `full_refresh` (lists of text), `cache` ("rw", "ro", "wo"
-    or "off"), `vars` (a mapping), `defer` and `dry_run`. It returns how many nodes are in each state, as
+    or "off"), `vars` (a mapping), `defer` and `dry_run`. It returns the number of nodes in each state, as
     `{"built": 2, "reused": 1}`.
 
     Args:
         project_dir: The folder that holds project.yml.
-        env: The profile, and the .env layers; FFT_ACTIVE_ENV or "dev" if None.
-        engine: Instead of the profile's engine.
-        select: What the flow builds if a run does not say so.
-        exclude: What it leaves out then.
-        name: The flow's name; the project's folder if None.
-        translator: How models look in Prefect.
-        show_reused: Whether what the plan reuses has a task run, too, in the state Reused; each takes about 10 ms.
-        max_workers: How many steps run at a time; one for each processor if None, and at least 4.
+        env: The profile, and the .env layers; None for FFT_ACTIVE_ENV or "dev".
+        engine: An engine to use instead of the profile's.
+        select: The default selection of a run.
+        exclude: The nodes that a run leaves out by default.
+        name: The name of the flow; None for the name of the project's folder.
+        translator: The names and descriptions of models in Prefect.
+        show_reused: Whether nodes that the plan reuses have task runs, too, in the state Reused; each takes about
+            10 ms.
+        max_workers: The number of steps that run at a time; None for that of the profile, or else one for each
+            processor, and at least 4.
         concurrency_limit: A global concurrency limit of Prefect, of which each step takes a slot.
-        keep_going: Whether a failure leaves other branches running.
-        cancel_grace_seconds: How long running steps are waited for when a run is cancelled.
-        docs_url: Where the site about the project is, for a link; the files of `fft docgen` if None.
+        keep_going: Whether other branches continue after a failure.
+        cancel_grace_seconds: The longest wait for running steps when a run is cancelled.
+        docs_url: The address of the project's site, for a link; None for the files of `fft docgen`.
 
     Raises:
-        RequestError: an argument has a value that it cannot have.
+        RequestError: an argument has an invalid value.
 
     >>> from fft_prefect import project_flow
     >>> flow = project_flow("shop")
-    >>> flow.name, sorted(flow.parameters.properties)  # doctest: +NORMALIZE_WHITESPACE
+    >>> flow.name, sorted(flow.parameters.properties)
     ('shop', ['cache', 'defer', 'dry_run', 'exclude', 'full_refresh', 'rebuild', 'select', 'vars'])
     """
     _refuse_values({"select": select, "exclude": exclude}, max_workers)
@@ -132,23 +134,23 @@ def project_flow(
         vars: dict[str, Any] = {},  # noqa: B006
         defer: str | None = None,
         dry_run: bool = False,
-    ) -> Any:  # Any: a state, from which Prefect takes what the flow returns
-        """Build what must be built of the project, and check it.
+    ) -> Any:  # Any: a state, from which Prefect takes the value that the flow returns
+        """Build the models and seeds of the project as the plan decides, and check them.
 
         Args:
-            select: Models and seeds, as in +mart_users; all if empty.
-            exclude: What is left out, in the same grammar.
-            rebuild: Globs of models and seeds that are built in any case.
-            full_refresh: Globs of incremental models that are built from scratch.
+            select: Models and seeds, as in +mart_users; empty for all.
+            exclude: Nodes to leave out, in the same grammar.
+            rebuild: Globs of models and seeds that are built even if nothing changed.
+            full_refresh: Globs of incremental models that are rebuilt from nothing.
             cache: rw reuses and records, ro reuses, wo records, off does neither.
-            vars: Override the vars of project.yml.
-            defer: The environment from which is read what is neither selected nor built here.
-            dry_run: Only plan: changes nothing.
+            vars: Values that override the vars of project.yml.
+            defer: The environment from which inputs are read that are neither selected nor built here.
+            dry_run: Only plan, and change nothing.
         """
         request = Request(cache, tuple(rebuild), tuple(full_refresh))
         return run_flow(settings, Asked(tuple(select), tuple(exclude), request, dict(vars), defer, dry_run))
 
-    # A served flow goes pickled to the process of a run: what annotations name there is not known any more.
+    # A served flow is pickled for the process of a run, in which names in annotations cannot be resolved.
     build.__annotations__ = get_type_hints(build)
     return Flow(
         build,
@@ -161,14 +163,14 @@ def project_flow(
 
 
 def _run_name() -> str:
-    """Name a flow run by what it does, for the list of runs."""
+    """Return the name of a flow run for the list of runs: plan or build, and the selection."""
     asked = runtime.flow_run.parameters or {}
     what = "plan" if asked.get("dry_run") else "build"
     return " ".join([what, *asked.get("select", ())])[:100]
 
 
 def run_flow(settings: FlowSettings, asked: Asked) -> State[Any]:
-    """Plan and build, as the body of a flow run; return its state. An error of FFT is a failed run, which says it."""
+    """Plan and build, as the body of a flow run; return its state. An error of FFT becomes a failed state."""
     began = time.perf_counter()
     try:
         project = load_project(settings.root, settings.env, engine=settings.engine, variables=asked.variables)
@@ -184,7 +186,7 @@ def run_flow(settings: FlowSettings, asked: Asked) -> State[Any]:
 
 
 def failed(error: FftError) -> State[Any]:
-    """Return the state of a flow run that failed; whoever calls the flow in Python gets the error."""
+    """Return the state of a flow run that failed; a caller of the flow in Python gets the error."""
     return Failed(message=visible(str(error)), data=error)
 
 
@@ -214,20 +216,20 @@ class _Planned:
         return self._told(report)
 
     def _plan(self, nodes: frozenset[str]) -> Plan:
-        if self.run.project.hooks:  # what they write, the plan is to see
+        if self.run.project.hooks:  # the plan must see the rows that hooks write
             return self.run.plan(selected=nodes)
         with self.run.open(read_only=True) as warehouse:
             return self.run.plan(warehouse, nodes)
 
     def _told(self, report: Report) -> State[Any]:
-        """Leave what came of the run, and return it as a state."""
+        """Write the artifacts and results of the run; return its state."""
         run, seconds = self.run, time.perf_counter() - self.began
         show_summary(run, report, seconds)
         _show_link(run.project, self.settings.docs_url)
         for excess in run.budgets.excesses() if run.project.budgets else ():
             get_run_logger().warning("over budget: %s", excess)
         remember(run, "build", report, seconds)
-        if len(report.states) > 1 or "reused" not in report.states:  # something had its turn
+        if len(report.states) > 1 or "reused" not in report.states:  # a node had its turn
             write_manifest(make_manifest(run.project, run))
         if report.exit_code == 0 and run.project.budgets:
             run.budgets.refuse_errors()
@@ -242,15 +244,15 @@ def work_off(
     tell: Callable[[RunEvent], None],
     termination: Termination | None = None,
 ) -> None:
-    """Carry out some work in the flow run that is around: the plan is shown, then its steps run.
+    """Carry out some work in the current flow run: show the plan, then run the steps.
 
     Args:
-        run: The run that the work was planned with.
-        work: What is run.
-        settings: How.
-        report: Is told of all.
-        tell: Is told of all, too, as it happens.
-        termination: By which others can end the run.
+        run: The run that made the plan of the work.
+        work: The work.
+        settings: The settings of the run.
+        report: The report to which all events are added.
+        tell: Called with each event, as it happens.
+        termination: The request to end the run, for other threads.
     """
     run_id = str(runtime.flow_run.id)
 
@@ -271,13 +273,13 @@ def work_off(
 
 
 def show_plan(run: Run, plan: Plan) -> None:
-    """Keep the plan as an artifact of the flow run."""
+    """Create an artifact of the flow run with the plan."""
     markdown = plan_markdown(run.project, plan, run.masker)
     create_markdown_artifact(markdown, key=artifact_key(run.project, "plan"), description=_counted(plan))
 
 
 def show_summary(run: Run, report: Report, seconds: float) -> None:
-    """Keep what came of the run as an artifact of the flow run."""
+    """Create an artifact of the flow run with a summary of the run."""
     markdown = summary_markdown(run.project, report, seconds)
     said = report.summary(seconds)
     create_markdown_artifact(markdown, key=artifact_key(run.project, "summary"), description=said)
@@ -300,7 +302,7 @@ def _counted(plan: Plan) -> str:
 
 
 def _show_link(project: Project, url: str | None) -> None:
-    """Link to the site about the project, if there is one."""
+    """Create an artifact with a link to the project's site, if there is one."""
     site = project.root / SITE
     link = url or (site.as_uri() if site.is_file() else None)
     if link:
@@ -316,7 +318,7 @@ def _warn_of_unread(project: Project, asked: Asked) -> None:
 
 @contextmanager
 def _hooked(run: Run, run_id: str) -> Iterator[None]:
-    """Run the hooks of the run around what is done; those of its end also if that fails."""
+    """Run the hooks of the run around the body of the context; those of its end even if the body fails."""
     if not run.project.hooks:
         yield
         return

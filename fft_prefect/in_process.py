@@ -1,4 +1,4 @@
-"""Flow runs that the command line starts and follows, in this process: the flow in a thread, what it tells here."""
+"""Flow runs that the command line starts and follows: the flow runs in a thread, and its events are yielded here."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ from fft_prefect.translator import FftTranslator
 
 TICK_SECONDS = 0.2
 SECOND_WISH_SECONDS = 0.5
-END_SECONDS = 10.0  # for the flow run to end, once its threads are left behind
+END_SECONDS = 10.0  # in which the flow run must end, once its threads are left behind
 _ENDINGS = (signal.SIGINT, signal.SIGTERM)
 
 
 def run_work(project: Project, work: Work, planned: Run) -> Iterator[RunEvent]:
-    """Run the steps of some work as a flow run of this process; yield what becomes of each, as it happens.
+    """Run the steps of some work as a flow run of this process; yield the events of the run, as they happen.
 
     Ctrl-C and SIGTERM end the run: its statements are cancelled.
 
     Args:
-        project: The project, whose name the flow has.
-        work: What is run.
-        planned: The run that it was planned with.
+        project: The project; the flow has its name.
+        work: The work.
+        planned: The run that made the plan of the work.
 
     Raises:
-        FftError: Prefect's API cannot be had.
+        FftError: Prefect's API cannot be reached.
     """
     flow_run = _FlowRun(project, work, planned)
     with _ended_by_signals(flow_run.termination):
@@ -50,7 +50,7 @@ def run_work(project: Project, work: Work, planned: Run) -> Iterator[RunEvent]:
         try:
             yield from flow_run.events()
         finally:
-            if flow_run.is_left_behind:  # the process is about to end without what is done at its exit
+            if flow_run.is_left_behind:  # the process will end without its exit handlers
                 from prefect.server.api.server import SubprocessASGIServer  # slow
 
                 SubprocessASGIServer().stop()
@@ -66,9 +66,9 @@ class _FlowRun:
     """A flow run in a thread of its own.
 
     Attributes:
-        termination: By which others end it.
-        error: What went wrong with it as a whole, if something did.
-        is_left_behind: Whether threads of it still work.
+        termination: The request to end the run, for other threads.
+        error: The error of the run as a whole, if there is one.
+        is_left_behind: Whether threads of the run still work, and nobody waits for them.
     """
 
     def __init__(self, project: Project, work: Work, planned: Run) -> None:
@@ -90,13 +90,13 @@ class _FlowRun:
         )
 
     def events(self) -> Iterator[RunEvent]:
-        """Yield what is told until it is over, or threads that nobody waits for are left behind."""
+        """Yield the events of the run until it is over; if threads are left behind, for a limited time."""
         deadline = None
         while deadline is None or time.monotonic() < deadline:
             try:
                 event = self._told.get(timeout=TICK_SECONDS)
             except Empty:
-                if self.termination.is_requested and not self._has_begun:  # a server is waited for
+                if self.termination.is_requested and not self._has_begun:  # it waits for a server
                     self.is_left_behind = True
                     yield RunEnded(interrupted=True, left_behind=True)
                     return
@@ -109,7 +109,7 @@ class _FlowRun:
                 deadline = time.monotonic() + END_SECONDS
 
     def call(self) -> None:
-        """Run the flow; None is told when it is over."""
+        """Run the flow; put None into the queue of events when it is over."""
         request = self._work.request
         try:
             self._flow(
@@ -120,9 +120,9 @@ class _FlowRun:
                 full_refresh=[*request.full_refresh],
                 return_state=True,
             )
-        except Exception as error:  # noqa: BLE001 - the boundary of the thread: that of the command tells of it
+        except Exception as error:  # noqa: BLE001 - the boundary of the thread: the command's thread raises it
             self.error = self.error or (error if self._has_begun else _not_begun(error))
-        APILogHandler().flush()  # a server of this process alone ends before the logs are sent by themselves
+        APILogHandler().flush()  # a server of this process ends before the logs would be sent
         self._told.put(None)
 
     def _carry_out(
@@ -142,7 +142,7 @@ class _FlowRun:
 
 
 def _not_begun(error: Exception) -> FftError:
-    """Return what kept a flow run from beginning: mostly the API, which is not there."""
+    """Return the error of a flow run that could not begin: usually the API is missing."""
     said = str(error).splitlines()[0] if str(error) else type(error).__name__
     api = os.environ.get("PREFECT_API_URL")
     hint = f"PREFECT_API_URL is {api}: is a server running there?" if api else "`prefect server start` may say more."
@@ -151,7 +151,7 @@ def _not_begun(error: Exception) -> FftError:
 
 @contextmanager
 def _ended_by_signals(termination: Termination) -> Iterator[None]:
-    """End a run by Ctrl-C and SIGTERM; a second one waits no longer for what runs."""
+    """End a run on Ctrl-C and SIGTERM; on a second signal, stop waiting for its running steps."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -162,7 +162,7 @@ def _ended_by_signals(termination: Termination) -> Iterator[None]:
         if not termination.is_requested:
             asked_at = time.monotonic()
             termination.request()
-        elif time.monotonic() - asked_at > SECOND_WISH_SECONDS:  # one key can come as two signals
+        elif time.monotonic() - asked_at > SECOND_WISH_SECONDS:  # one key press can send two signals
             termination.give_up()
 
     before = {number: signal.signal(number, end) for number in _ENDINGS}

@@ -1,4 +1,4 @@
-"""The flow of the project in FFT_PROJECT_DIR: what `fft dev --with prefect` serves for a project without a flow.py."""
+"""The flow of the project in FFT_PROJECT_DIR: `fft dev --with prefect` serves it if the project has no flow.py."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""What is told of a build, as the metadata of its asset: plain values, without secrets."""
+"""The metadata of a build, for its asset: plain values, without secrets."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from fft_core.checks.results import CheckResult
 
 
-def built_metadata(result: BuildResult, masker: Masker) -> dict[str, Any]:  # Any: what JSON can hold
-    """Return what is known of a build: rows, data version, reasons, columns and checks, times in seconds."""
+def built_metadata(result: BuildResult, masker: Masker) -> dict[str, Any]:  # Any: values of JSON
+    """Return the metadata of a build: rows, data version, reasons, columns and checks, times in seconds."""
     decision = result.decision
     known: dict[str, Any] = {
         "relation": str(result.relation),

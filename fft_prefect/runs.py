@@ -1,4 +1,4 @@
-"""The steps of a run inside a flow run: each is submitted when what it reads has had its turn, in threads."""
+"""The steps of a run inside a flow run: each is submitted to a thread when its inputs have had their turn."""
 
 from __future__ import annotations
 
@@ -37,21 +37,21 @@ if TYPE_CHECKING:
     from prefect.client.schemas.objects import RunInput  # older versions call it TaskRunInput
 
 _log = logging.getLogger(__name__)
-TICK_SECONDS = 0.2  # how late a wish to end the run may be noticed
-ASK_SECONDS = 5.0  # how often Prefect is asked whether somebody has cancelled the run
+TICK_SECONDS = 0.2  # the longest delay until a request to end the run is noticed
+ASK_SECONDS = 5.0  # between two queries to Prefect whether the run was cancelled
 Tell: TypeAlias = Callable[[RunEvent], None]
 _Name: TypeAlias = "str | SourceName"
 
 
 @dataclass(frozen=True)
 class RunSettings:
-    """How the steps of a flow run are carried out.
+    """The settings for the steps of a flow run.
 
     Attributes:
-        translator: How nodes look in Prefect.
-        show_reused: Whether what the plan reuses has a task run, too, which says why.
+        translator: The names and descriptions of nodes in Prefect.
+        show_reused: Whether nodes that the plan reuses have task runs, too, with the reasons.
         limit: The global concurrency limit of which each step takes a slot, if there is one.
-        cancel_grace_seconds: How long running steps are waited for when the run is cancelled.
+        cancel_grace_seconds: The longest wait for running steps when the run is cancelled.
     """
 
     translator: FftTranslator
@@ -63,15 +63,15 @@ class RunSettings:
 def carry_out(
     run: Run, work: Work, settings: RunSettings, run_id: str, tell: Tell, termination: Termination | None = None
 ) -> None:
-    """Run the steps of some work as tasks of the flow run that is around; tell what becomes of each, as it happens.
+    """Run the steps of some work as tasks of the current flow run; report each event, as it happens.
 
     Args:
-        run: The run that the work was planned with.
-        work: What is run.
-        settings: How.
+        run: The run that made the plan of the work.
+        work: The work.
+        settings: The settings of the run.
         run_id: The id of the flow run.
-        tell: Is called in this thread.
-        termination: By which others can end the run.
+        tell: Called with each event, in this thread.
+        termination: The request to end the run, for other threads.
     """
     limited = run.limited(frozenset(work.builds), work.planned)
     ended: SimpleQueue[str] = SimpleQueue()
@@ -91,13 +91,13 @@ def carry_out(
 
 
 def new_termination() -> Termination:
-    """Return the wish to end a run, which nobody has yet."""
+    """Return the object by which the end of a run can be requested."""
     return Termination(InterruptedStepError)
 
 
 @dataclass(frozen=True)
 class _Ends:
-    """What the threads of the steps say to the loop: which have ended, and which have begun."""
+    """The queues from the threads of the steps to the loop: steps that have ended, and steps that have begun."""
 
     ended: SimpleQueue[str]
     started: SimpleQueue[str]
@@ -120,7 +120,7 @@ class _Ends:
 
 
 class _Loop:
-    """Submits the steps of one run, and sees them end."""
+    """The loop that submits the steps of one run, and handles their ends."""
 
     def __init__(
         self,
@@ -149,15 +149,15 @@ class _Loop:
         heapq.heapify(self._ready)
         self._jobs = work.jobs or max(4, os.cpu_count() or 1)
         self._running: dict[str, PrefectFuture[Any]] = {}
-        self._futures: dict[str, PrefectFuture[Any]] = {}  # of all task runs, to draw the edges
-        self._shown: list[PrefectFuture[Any]] = []  # those of task runs that do nothing
-        self._seen: set[str] = set()  # those whose beginning was told
+        self._futures: dict[str, PrefectFuture[Any]] = {}  # of all task runs, for the edges of the graph
+        self._shown: list[PrefectFuture[Any]] = []  # of task runs that only show a result
+        self._seen: set[str] = set()  # steps whose beginning was reported
         self._starts_no_more = False
         self._is_terminating = False
         self._asked_at = time.monotonic()
 
     def run(self) -> None:
-        """Run all steps. What interrupts this thread ends the run: statements are cancelled, and then it is raised."""
+        """Run all steps. An exception in this thread ends the run: statements are cancelled, then it is raised."""
         with ExitStack() as stack:
             self._runner: ThreadPoolTaskRunner[Any] = stack.enter_context(ThreadPoolTaskRunner(max_workers=self._jobs))
             try:
@@ -170,7 +170,7 @@ class _Loop:
                 try:
                     self._finish()
                 finally:
-                    if self._running:  # nobody waits for these threads
+                    if self._running:  # do not wait for these threads
                         stack.pop_all()
 
     def _work_off(self) -> None:
@@ -190,8 +190,8 @@ class _Loop:
             future.add_done_callback(partial(self._ends.note, name))
 
     def _submit(self, name: str, task: Task[Any, Any], after: frozenset[str]) -> PrefectFuture[Any]:
-        # Given to `wait_for`, the parents would be asked for results, and one that failed would leave the task run
-        # NotReady, which looks as if it were still to come. They have ended: what is wanted is their edges.
+        # With `wait_for`, Prefect would request the results of the parents, and a failed parent would leave the task
+        # run NotReady, as if it were still to come. The parents have ended, and only their edges are needed.
         read = [parent for parent in sorted(after) if parent in self._futures]
         edges: set[RunInput] = {TaskRunResult(id=self._futures[parent].task_run_id) for parent in read}
         future = self._runner.submit(task, parameters={"reads": read}, dependencies={"reads": edges})
@@ -223,7 +223,7 @@ class _Loop:
                 self._tell(self._outcomes.begin(name))
 
     def _see_end(self, name: str, future: PrefectFuture[Any]) -> None:
-        future.wait()  # its state is known to itself from then on: without it, the API would be asked
+        future.wait()  # afterwards it knows its state, without a call of the API
         found = self._outcomes.found(name)
         told_well = found is not None and found.result.status in ("built", "reused", "checked")
         if found is None or (told_well and not future.state.is_completed() and found.result.error is None):
@@ -240,7 +240,7 @@ class _Loop:
             self._starts_no_more = True
 
     def _unexpected(self, name: str, future: PrefectFuture[Any]) -> StepEnded:
-        """Return what became of a step that told nothing: that is a mistake of ours, or of Prefect's."""
+        """Return the end of a step that has reported nothing, because of an error in FFT or in Prefect."""
         message = future.state.message or future.state.name or "it failed"
         error = future.state.result(raise_on_failure=False)
         lines = traceback.format_exception(error) if isinstance(error, BaseException) else [message]
@@ -263,7 +263,7 @@ class _Loop:
                 self._skip_readers(reader)
 
     def _show_blocked(self, ended: StepEnded) -> None:
-        """Give a node whose turn does not come a task run that says why."""
+        """Create a task run for a node that has no turn; its state has the reason."""
         name = ended.result.name
         self._tell(ended)
         self._show(ended, self._reads.get(name, frozenset()))
@@ -278,7 +278,7 @@ class _Loop:
         self._shown.append(self._submit(name, self._steps.told_task(ended, self._node(name)), after))
 
     def _finish(self) -> None:
-        """Wait for what still runs, if it was told to end not for ever; then say what became of the others."""
+        """Wait for running steps, no longer than `cancel_grace_seconds`; then report the outcomes of all others."""
         self._tell_terminating()
         deadline = time.monotonic() + self._settings.cancel_grace_seconds
         while self._running and time.monotonic() < deadline and not self._steps.termination.is_given_up:
@@ -293,11 +293,11 @@ class _Loop:
             else:
                 self._tell(ended)
         for shown in self._shown:
-            shown.wait()  # the task runner does not: what it has not run when it ends is cancelled
+            shown.wait()  # the task runner does not: at its end it cancels task runs that have not begun
         self._tell(RunEnded(self._is_terminating, left_behind))
 
     def _is_cancelled(self) -> bool:
-        """Ask Prefect from time to time whether somebody has cancelled the flow run; if so, let the run end."""
+        """Return whether the flow run was cancelled, as Prefect says from time to time; if so, end the run."""
         if time.monotonic() - self._asked_at < ASK_SECONDS:
             return False
         self._asked_at = time.monotonic()
@@ -313,7 +313,7 @@ class _Loop:
         return False
 
     def _priority(self, name: str) -> tuple[int, float]:
-        """Return what orders the steps that could begin: the model's priority, then the longest way to the end."""
+        """Return the sort key of a ready step: the model's priority, then the longest path to the end of the run."""
         node = self._node(name)
         asked = 0 if isinstance(node, Source) else node.step.priority or 0
         return -asked, -self._rank.get(name, 0.0)
@@ -323,12 +323,12 @@ class _Loop:
         return project.sources[known] if isinstance(known, SourceName) else project.node(known)
 
     def _waits(self) -> dict[str, frozenset[str]]:
-        """Return what each step waits for among the steps of this run."""
+        """Return the steps of this run that each step waits for."""
         stored = frozenset(self._work.builds)
         waits = {name: self._reads[name] & stored - {name} for name in self._work.builds}
         for name in self._begun:
             if isinstance(name, SourceName):
-                is_of_hooks = self._steps.project.sources[name].is_of_hooks  # builds may run them
+                is_of_hooks = self._steps.project.sources[name].is_of_hooks  # builds may run these hooks
                 waits[str(name)] = stored if is_of_hooks else frozenset()
             else:
                 waits.setdefault(name, frozenset())

@@ -1,4 +1,4 @@
-"""What became of a step, as a state of Prefect: Completed, Reused, Blocked or Failed; never NotReady."""
+"""The outcome of a step as a state of Prefect: Completed, Reused, Blocked, Failed or Cancelled; never NotReady."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Ended: TypeAlias = State[None]
 
 
 def state_of(ended: StepEnded) -> Ended:
-    """Return the state of a step that is over; its message says why."""
+    """Return the state of a step that is over; its message has the reason."""
     result = ended.result
     match result.status:
         case "built":
@@ -37,7 +37,7 @@ def state_of(ended: StepEnded) -> Ended:
 
 
 def error_text(error: RunError | None) -> str:
-    """Return why a step failed, with file, line and hint."""
+    """Return the error of a step as text, with file, line and hint."""
     if error is None:
         return "it failed"
     return str(Problem(error.message, Location(Path(error.file), error.line) if error.file else None, error.hint))

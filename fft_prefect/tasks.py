@@ -1,4 +1,4 @@
-"""The tasks of a flow run: one for each model or seed that has its turn; what they do is done by the core."""
+"""The tasks of a flow run: one for each model or seed that has its turn; fft_core does the work."""
 
 from __future__ import annotations
 
@@ -33,19 +33,19 @@ MADE_BY = "fft"
 
 
 class InterruptedStepError(Exception):
-    """The run is to end, and with it the step."""
+    """The interruption of a step whose run was requested to end."""
 
 
 @dataclass(frozen=True)
 class Steps:
-    """What the steps of one run share.
+    """The state that the steps of one run share.
 
     Attributes:
-        run: The run that they are steps of, limited to what has its turn.
-        translator: How nodes look in Prefect.
-        termination: The wish to end the run.
-        tell: Takes what becomes of a step, in the step's thread.
-        run_id: Is noted in the records.
+        run: The run of the steps, limited to the nodes that have their turn.
+        translator: The names and descriptions of nodes in Prefect.
+        termination: The request to end the run.
+        tell: Called with the beginning and the end of a step, in the step's thread.
+        run_id: The id of the run, for the records.
         limit: The global concurrency limit of which each step takes a slot, if there is one.
     """
 
@@ -66,7 +66,7 @@ class Steps:
         return planned_relations(self.project)
 
     def task_of(self, begun: NodeRunResult, node: Model | Seed) -> Task[Any, Any]:
-        """Return the task that builds a model or seed, or leaves it as it is."""
+        """Return the task that builds or reuses a model or seed."""
         asset = self.asset_of(node)
         decorate = materialize(
             asset,
@@ -82,7 +82,7 @@ class Steps:
         found = self.run.build(node, run_id=self.run_id)
         if isinstance(found, ReuseResult):
             context = AssetContext.get()
-            if context is not None:  # nothing was made: no event is to say so
+            if context is not None:  # nothing was built, so no event may report it
                 context.downstream_assets.clear()
         else:
             add_asset_metadata(key, built_metadata(found, self.run.masker))
@@ -99,14 +99,14 @@ class Steps:
         return Task(_Step(_Turn(self, begun, node, None, check)), **self._options(node))
 
     def told_task(self, ended: StepEnded, node: Model | Seed | Source) -> Task[Any, Any]:
-        """Return the task that does nothing, and says what became of a node that had no turn."""
+        """Return the task that only shows the result of a node that had no turn."""
         return Task(_Told(ended), **{**self._options(node), "retries": 0})
 
     def asset_of(self, node: Model | Seed | Source) -> Asset:
-        """Return the asset of a node: the same for the task that makes it and for those that read it."""
+        """Return the asset of a node: the same for the task that builds it and for those that read it."""
         description, owners = self.translator.get_description(node), list(self.translator.get_owners(node))
         known = {**({"description": description} if description else {}), **({"owners": owners} if owners else {})}
-        properties = AssetProperties.model_validate({"name": str(node.name), **known})  # older ones take no None
+        properties = AssetProperties.model_validate({"name": str(node.name), **known})  # older versions refuse None
         key = self.translator.get_asset_key(node, self._relation(node.name), self.project)
         return Asset(key=key, properties=properties)
 
@@ -117,7 +117,7 @@ class Steps:
             "task_run_name": name.replace("{", "{{").replace("}", "}}"),
             "description": self.translator.get_description(node) or name,
             "tags": self.translator.get_tags(node),
-            "cache_policy": NO_CACHE,  # whether rows are reused is decided by the plan
+            "cache_policy": NO_CACHE,  # the plan decides about reuse
             "persist_result": False,
             "retry_condition_fn": can_succeed_later,
             **self.translator.get_retries(node),
@@ -125,25 +125,25 @@ class Steps:
 
 
 def can_succeed_later(task: object, task_run: TaskRun, state: State[Any]) -> bool:
-    """Tell whether a step that failed is tried again: if it failed for what a later try may not meet.
+    """Return whether a step that failed is tried again: only if a later try may succeed.
 
-    A database that is locked or does not answer, a step that took too long, a Python model that raised: yes. A
-    statement that the database rejects, a failing check, a mistake in a template: no.
+    Yes: a database that is locked or does not answer, a step that took too long, a Python model that raised. No: a
+    statement that the database rejects, a failing check, an error in a template.
     """
     return isinstance(state.data, FftError) and state.data.can_retry
 
 
 class _Step:
-    """What a task calls; `reads` names those that Prefect draws edges to.
+    """The function of a task; `reads` has the names of the steps to which Prefect draws edges.
 
-    It forgets its turn when that is over: threads of Prefect keep a task, and with it a run and its database.
+    It forgets its turn when that is over, because threads of Prefect keep a task, and with it a run and its database.
     """
 
     def __init__(self, turn: _Turn) -> None:
         self._turn: list[_Turn] = [turn]
 
     def __call__(self, reads: list[str]) -> Ended:
-        state = self._turn[0]()  # an error that is raised means that there may be another try
+        state = self._turn[0]()  # if it raises, there may be another try
         self._turn.clear()
         return state
 
@@ -152,11 +152,11 @@ class _Turn:
     """The turn of a node, once or, with retries, several times; never two at a time.
 
     Args:
-        steps: What the steps of the run share.
-        begun: What the step is for.
+        steps: The state that the steps of the run share.
+        begun: The result of the step before it begins.
         node: The model, seed or source.
-        timeout: Seconds after which it is interrupted; never if None.
-        work: Does it, and returns what came of it.
+        timeout: The seconds after which the step is interrupted; None for no limit.
+        work: Builds or checks the node, and returns the end of the step.
     """
 
     def __init__(
@@ -198,7 +198,7 @@ class _Turn:
 
     @contextmanager
     def _session(self) -> Iterator[None]:
-        """Open this thread's session; its statement is interrupted with the run, or when the time is over."""
+        """Open this thread's session; its statement is interrupted if the run is ended, or if the time is over."""
         steps = self._steps
         limits = [limit for limit in (steps.limit, steps.translator.get_concurrency_limit(self._node)) if limit]
         with concurrency(limits) if limits else nullcontext():
@@ -210,7 +210,7 @@ class _Turn:
 
 
 class _Told:
-    """Says what became of a node; does nothing."""
+    """The function of a task that only returns the state of a node."""
 
     def __init__(self, ended: StepEnded) -> None:
         self._ended = ended

@@ -1,4 +1,4 @@
-"""All naming policy in one overridable object: how a model, seed or source looks in Prefect. Imports no Prefect."""
+"""The names and descriptions of models, seeds and sources in Prefect, as one overridable object. Imports no Prefect."""
 
 from __future__ import annotations
 
@@ -10,18 +10,23 @@ from fft_core import Model, Project, Relation, Seed, Source
 from fft_core.names.text import visible
 from fft_core.project.model.nodes import Retries
 
-# What Prefect takes in no key of an asset; "~" begins our escapes.
+# Characters that Prefect refuses in the key of an asset; "~" begins an escape.
 _NOT_IN_KEYS = re.compile(r"""[\n\r\t\0 #?&%"'<>\[\]{}|\\^`~/]""")
 _LONGEST_DESCRIPTION = 2500
 _MOST_DELAYS = 50
 
 
 class FftTranslator:
-    """Override a method to change how task runs and assets are named and described.
+    """The names and descriptions of task runs and assets. Override a method to change them.
 
+    >>> from fft_core import Relation, load_project
+    >>> from fft_prefect import FftTranslator
     >>> class OnHost(FftTranslator):
     ...     def get_asset_key(self, node, relation, project):
     ...         return super().get_asset_key(node, relation, project).replace("://", "://db.example.com/")
+    >>> project = load_project("shop")
+    >>> OnHost().get_asset_key(project.models["users"], Relation("users", schema="main"), project)
+    'duckdb://db.example.com/main/users'
     """
 
     def get_task_name(self, node: Model | Seed | Source) -> str:
@@ -37,28 +42,28 @@ class FftTranslator:
 
         Args:
             node: The model, seed or source.
-            relation: Where it is published, or read.
-            project: Whose engine it is.
+            relation: The relation of the node.
+            project: The project, with its engine.
         """
         return f"{project.engine}://{'/'.join(map(_escaped, relation.parts))}"
 
     def get_description(self, node: Model | Seed | Source) -> str | None:
-        """Return what the user wrote about it."""
+        """Return the description that the user wrote."""
         return visible(node.description)[:_LONGEST_DESCRIPTION] if node.description else None
 
     def get_owners(self, node: Model | Seed | Source) -> Sequence[str]:
-        """Return e-mail addresses and teams, as `team:name`."""
+        """Return the owners: e-mail addresses, and teams as `team:name`."""
         return () if isinstance(node, Source) else node.owners
 
     def get_concurrency_limit(self, node: Model | Seed | Source) -> str | None:
         """Return the name of the global concurrency limit of which a step takes a slot: the model's `pool`.
 
-        A limit that is not there limits nothing.
+        A limit that does not exist in Prefect has no effect.
         """
         return None if isinstance(node, Source) else node.step.pool or node.step.concurrency_key
 
-    def get_retries(self, node: Model | Seed | Source) -> Mapping[str, Any]:  # Any: as the options of a task
-        """Return the options of a task about retries: how many, seconds between them, and the jitter."""
+    def get_retries(self, node: Model | Seed | Source) -> Mapping[str, Any]:  # Any: options of several types
+        """Return the options of a task about retries: their number, the seconds between them, and the jitter."""
         retries = None if isinstance(node, Source) else node.step.retries
         if retries is None:
             return {}
@@ -87,7 +92,7 @@ def delays(retries: Retries) -> list[float]:
 
 
 def _escaped(part: str) -> str:
-    """Spell a part of a relation so that it can be part of a key, and no two become one.
+    """Return a part of a relation, escaped for a key; different parts stay different.
 
     >>> _escaped("daily sales")
     'daily~20sales'

@@ -1,1 +1,1 @@
-"""The drivers of the store: they know relations and statements, never models."""
+"""The database drivers: they know relations and statements, never models."""

@@ -1,11 +1,13 @@
-"""How rows are staged and published by engines without transactions over DDL: each statement is one of its own.
+"""Staging and publishing on engines without transactions over DDL: each statement is a transaction of its own.
 
-A table or view that is made anew is staged, and published by one statement that leaves the stamp; the record follows.
-A crash in between leaves a stamp without its record: one build more, and never a wrong skip.
+A table or view that is rebuilt is staged, and published by one statement that also writes the stamp. The record of the
+build is written after it. After a crash in between, the stamp has no record: the relation is built once more, and a
+build is never skipped wrongly.
 
-A table that is changed stays where it is. What it will hold is a view until it is published, and is judged as that.
-Then the stamp is set, and the changes and the record are applied together. A crash after the stamp leaves one that no
-record has, on rows that nothing has changed yet: the next build applies them once.
+A table that an increment changes stays in its place. Until it is published, a view shows the rows that the table will
+have, and checks read this view. Then the stamp is written, and after it the changes and the record are applied
+together. A crash in between leaves a stamp without a record, on rows without the changes: the next build applies them
+once.
 """
 
 from __future__ import annotations
@@ -27,12 +29,12 @@ _log = logging.getLogger(__name__)
 
 
 class SwapByStatement:
-    """For engines without transactions over DDL.
+    """A publisher for engines without transactions over DDL.
 
-    The stage is a relation beside the published one, or for an increment a view of what that will be. Rows that a crash
-    leaves staged are removed by a later build of the relation, see `leftovers.py`.
+    The stage is a relation beside the published one; for an increment, it is a view of the rows that the table will
+    have. Stages that a crash leaves behind are removed by a later build of the relation, see `leftovers.py`.
 
-    A view that becomes a table, or a table that becomes one, is dropped first: readers miss it for a moment.
+    If a view replaces a table, or a table a view, the old relation is dropped first: for a moment readers find none.
     """
 
     def __init__(self, session: Session) -> None:
@@ -61,38 +63,38 @@ class SwapByStatement:
                 _log.warning("what was staged for %s is left to a later build: %s", relation, error)
 
     def make_room(self, relation: Relation, kind: RelationKind) -> None:
-        """Drop what has the name of a relation of another kind; readers miss it for a moment."""
+        """Drop a relation of another kind that has the name; for a moment readers find none."""
         self.session.execute(self.session.spelling.drop(relation, kind))
 
     def staged(self, stage: Relation, kind: RelationKind, query: str) -> str:
-        """Spell the statement that creates a stage, or what is kept beside it."""
+        """Render the statement that creates a stage, or a relation beside it."""
         return self.session.spelling.create_as(stage, kind, query, replaces=False)
 
     def swapped(self, stage: Relation, relation: Relation, comment: str) -> str:
-        """Spell the one statement that gives a table the rows, columns and comment of a stage, or creates it."""
+        """Render the one statement that creates or replaces a table with the rows of a stage, and a comment."""
         spelling = self.session.spelling
         return spelling.create_as(relation, "table", spelling.select_all(stage), stamp=comment)
 
     def replaced(self, relation: Relation, kind: RelationKind, query: str, comment: str) -> str:
-        """Spell the one statement that creates or replaces a view, with a comment."""
+        """Render the one statement that creates or replaces a view, with a comment."""
         return self.session.spelling.create_as(relation, kind, query, stamp=comment)
 
     def change_together(self, statements: Sequence[str]) -> None:
-        """Run statements that change rows, and create or alter nothing: all of them become visible, or none.
+        """Run statements that change rows, but create or alter nothing: all become visible together, or none.
 
-        Called only if `Capabilities.changes_together`. Raises what `Session.execute` raises.
+        Called only if `Capabilities.changes_together`. Raises the errors of `Session.execute`.
         """
         with self.session.transaction():
             for statement in statements:
                 self.session.execute(statement)
 
     def signature(self, stage: Relation, kind: RelationKind, columns: Sequence[ColumnType]) -> str:
-        """Return what a relation is made of, as `Session.inspect` compares it."""
+        """Return the signature of a relation with these columns, as `Session.inspect` compares it."""
         return columns_digest((column.name, column.type) for column in columns)
 
 
 class _SwapStage(StagedRows):
-    """A stage under a name that no other build has."""
+    """A stage under a name that no other build uses."""
 
     def __init__(self, publisher: SwapByStatement, order: Order) -> None:
         super().__init__(publisher.session, order, order.relation.named(swap_name(order.relation.name)))
@@ -145,7 +147,7 @@ class _SwapStage(StagedRows):
         self.session.execute(statement)
 
     def _comment(self, made: Relation, kind: RelationKind, seal: Seal) -> str:
-        """The mark of this build, behind what people wrote into the comment."""
+        """Return the new comment of the published relation: the text that users wrote, and the mark of this build."""
         shown = self.order.shown.relation
         there = self.session.inspect([shown], Want.COMMENTS).get(shown)
         text = unmarked(there.comment) if there else ""
@@ -154,7 +156,7 @@ class _SwapStage(StagedRows):
         return marked(text, seal.stamp, self._publisher.signature(made, kind, seal.columns))
 
     def clean(self) -> None:
-        made, self._made = self._made[::-1], []  # views before what they read
+        made, self._made = self._made[::-1], []  # views before the relations that they read
         there = self.session.inspect(made) if made else {}
         for relation in made:
             if relation in there:
@@ -162,7 +164,7 @@ class _SwapStage(StagedRows):
 
 
 class _ChangeStage(_SwapStage):
-    """A published table that is to be changed: its place is a view of what it will be, once that is known."""
+    """A published table that is to be changed. Once the change is known, its place is a view of the future rows."""
 
     def __init__(self, publisher: SwapByStatement, order: Order) -> None:
         super().__init__(publisher, order)
@@ -184,14 +186,14 @@ class _ChangeStage(_SwapStage):
     def change(self, change: Change) -> Stats:
         self._change = change
         self._place = self._beside(change.coming(self.place), "view")
-        return Stats()  # not done yet
+        return Stats()  # the rows change when the stage is published
 
     def publish(self, seal: Seal) -> Sealed:
         relation, statements = self.order.relation, self._statements()
         after = [statement for spelled in seal.after for statement in spelled()]
         if statements is None or self._altered is not None:
             made = self._place if statements is None else self._altered
-            assert made is not None  # one of both is there
+            assert made is not None  # follows from the condition above
             rows = self._beside(self.session.spelling.select_all(made), "table")
             comment = self._comment(rows, "table", seal)
             self._swap(self.order, self._publisher.swapped(rows, relation, comment))
@@ -202,7 +204,7 @@ class _ChangeStage(_SwapStage):
         return Sealed()
 
     def _statements(self) -> Sequence[str] | None:
-        """What changes the table; None if no way of the engine does it at once, so that it is made anew."""
+        """Return the statements that change the table; None if the engine cannot apply them at once: it is rebuilt."""
         if self._change is None:
             return ()
         can = self.session.capabilities
@@ -210,7 +212,7 @@ class _ChangeStage(_SwapStage):
         return statements if can.changes_together or len(statements) == 1 else None
 
     def _apply(self, statements: Sequence[str], after: Sequence[str], record: Sequence[str]) -> None:
-        """Change the rows and write the record, together if the engine can and nothing is to be run in between."""
+        """Change the rows and write the record: together, if the engine can and no other statement comes between."""
         is_together = bool(self.session.capabilities.changes_together) and not after
         groups = [[*statements, *record]] if is_together else [[*statements], *([one] for one in (*after, *record))]
         for group in groups:

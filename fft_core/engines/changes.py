@@ -1,7 +1,7 @@
-"""What an increment makes of a table: as statements that change it, and as queries that tell what it will be.
+"""The changes that an increment makes to a table: statements that change it, and queries of its future rows.
 
-An engine with transactions runs the statements in one, and judges the table. One without judges the query, and then
-runs the statements.
+An engine with transactions runs the statements in one, and checks the table before the commit. An engine without
+transactions checks the query, and then runs the statements.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from fft_core.names import Relation
 
 @dataclass(frozen=True)
 class Alteration:
-    """What becomes of the columns of a table; false if nothing does."""
+    """The changes to the columns of a table; false if there are none."""
 
     added: tuple[ColumnType, ...] = ()
     dropped: tuple[str, ...] = ()
@@ -26,7 +26,7 @@ class Alteration:
         return bool(self.added or self.dropped or self.retyped)
 
     def statements(self, table: Relation, spelling: Spelling) -> tuple[str, ...]:
-        """Spell the statements that alter the table."""
+        """Render the statements that alter the table."""
         return (
             *(spelling.add_column(table, column) for column in self.added),
             *(spelling.drop_column(table, name) for name in self.dropped),
@@ -34,12 +34,12 @@ class Alteration:
         )
 
     def query(self, rows: str, stored: Sequence[ColumnType], spelling: Spelling) -> str:
-        """Spell the rows as they are once the table is altered.
+        """Render the query of the rows as they are after the table is altered.
 
         Args:
-            rows: What stands behind FROM.
-            stored: The columns that it has now.
-            spelling: How the engine spells.
+            rows: The relation or subquery behind FROM.
+            stored: The columns that the table has now.
+            spelling: Renders names and casts for the engine.
         """
         types = {column.name: column.type for column in self.retyped}
         kept = [column.name for column in stored if column.name not in self.dropped]
@@ -54,11 +54,11 @@ class Alteration:
 
 @dataclass(frozen=True)
 class Change:
-    """What is done to the rows of a table; nothing of it looks at the rows before it is run.
+    """The changes to the rows of a table; no row is read before the statements run.
 
     Attributes:
-        statements: Spells the statements that change a table, which may be run again on rows that they have changed.
-        coming: Spells the query of what a table will hold, from what it holds now.
+        statements: Renders the statements that change a table. They may run again on rows that they have changed.
+        coming: Renders the query of the rows that a table will have, from the rows that it has now.
     """
 
     statements: Callable[[Relation], Sequence[str]]

@@ -1,7 +1,7 @@
-"""The one rule for the types of a CSV's columns, whatever reads the file and whatever stores the rows.
+"""The one rule for the types of a CSV's columns, for every reader of the file and every database.
 
-No value is changed by its type: a type is inferred only if each text can be had again from its value, apart from zeros
-at the end, blanks around it and the spelling of an exponent.
+No type changes a value: a type is inferred only if each text can be restored from its value, except for zeros at the
+end, blanks around it and the notation of an exponent.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from decimal import Decimal
 from functools import cache
 from typing import Protocol
 
-BLANKS = " \t"  # white space that does not count around a value that is no text
-MOST_DIGITS = 38  # of a decimal, on every engine
+BLANKS = " \t"  # white space that is ignored around a value, except in text
+MOST_DIGITS = 38  # the largest precision of a decimal on every engine
 
 _BOOLEAN = r"(?i:true|false)"
 _WHOLE = r"-?(0|[1-9][0-9]*)"
 _PLAIN = r"-?((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)"
 _NUMBER = rf"{_PLAIN}([eE][+-]?[0-9]+)?"
-# What most numbers look like: 15 digits survive being a double, and no slower question needs to be asked.
+# Most numbers match one of these. A double keeps 15 digits, so these numbers need no slower check.
 _SURELY_WHOLE = r"-?(0|[1-9][0-9]{0,14})"
 _SURELY_DOUBLE = r"-?((0|[1-9][0-9]{0,8})(\.[0-9]{0,6})?|0?\.[0-9]{1,15})"
 _SURELY_64_BITS = r"-?(0|[1-9][0-9]{0,17})"
@@ -34,19 +34,19 @@ class Texts(Protocol):
     """
 
     def first(self) -> str | None:
-        """Give the first one, or None if there is none."""
+        """Return the first text, or None if there is none."""
 
     def rest(self, pattern: str) -> Texts:
-        """Give those that do not match a pattern as a whole, in their order; blanks around them do not count."""
+        """Return the texts that do not match a pattern as a whole, in order; blanks around them are ignored."""
 
     def listed(self) -> Iterator[str]:
-        """Give them one by one; of equal ones, one may be enough."""
+        """Yield the texts one by one; equal texts may be yielded only once."""
 
     def unsure_doubles(self) -> Iterator[str]:
-        """Give numbers that may not survive being a double; which ones are left out is a matter of speed."""
+        """Yield the numbers that a double may change. Some that it surely keeps are left out, for speed."""
 
     def digits(self) -> tuple[int, int]:
-        """Count the digits of plain numbers: the most before the point, without a 0 there, and the most behind it."""
+        """Count the most digits that plain numbers have before the point, without leading zeros, and behind it."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class ListedTexts:
 
     @classmethod
     def of(cls, values: Iterable[str | None]) -> ListedTexts:
-        """Leave out what is NULL."""
+        """Return the texts of a column, without NULLs."""
         return cls([value for value in values if value is not None])
 
     def first(self) -> str | None:
@@ -82,7 +82,7 @@ class ListedTexts:
 
 @dataclass(frozen=True)
 class Seen:
-    """What holds for all texts of a column that were seen so far."""
+    """The facts that hold for all texts of a column that were seen so far."""
 
     is_empty: bool = True
     is_boolean: bool = True
@@ -95,11 +95,11 @@ class Seen:
 
     @property
     def is_text(self) -> bool:
-        """Whether nothing more can change the type."""
+        """Whether the type is text, which further texts cannot change."""
         return not (self.is_boolean or self.is_number)
 
     def with_more(self, texts: Texts) -> Seen:
-        """See more texts of the column."""
+        """Return the facts after more texts of the column."""
         first = texts.first()
         if first is None or self.is_text:
             return self
@@ -112,7 +112,7 @@ class Seen:
         return self._with_numbers(texts.rest(_SURELY_DOUBLE))
 
     def _with_numbers(self, rest: Texts) -> Seen:
-        """See those that are not numbers as most are."""
+        """Return the facts after more numbers; `rest` are those that do not look as most numbers do."""
         first = rest.first()
         if first is None:
             return self
@@ -136,11 +136,11 @@ TEXT, BOOLEAN, INTEGER, DOUBLE = "string", "boolean", "integer", "double"
 
 
 def kind_of(seen: Seen, parts: Iterable[Texts]) -> str:
-    """Name the type of a column, in FFT's words.
+    """Return FFT's name for the type of a column.
 
     Args:
-        seen: What holds for its texts.
-        parts: All of them once more; looked at if only an exact decimal may hold them.
+        seen: The facts that hold for its texts.
+        parts: All its texts once more; read only if the type may be an exact decimal.
     """
     if seen.is_empty or seen.is_text:
         return TEXT
@@ -158,7 +158,7 @@ def kind_of(seen: Seen, parts: Iterable[Texts]) -> str:
 
 
 def kind_of_texts(values: Iterable[str | None]) -> str:
-    """Name the type of a column whose fields are in memory; those that are None are NULL."""
+    """Return FFT's name for the type of a column whose fields are in memory; None is NULL."""
     texts = ListedTexts.of(values)
     return kind_of(Seen().with_more(texts), [texts])
 
@@ -175,7 +175,7 @@ def survives_as_double(text: str) -> bool:
 
 
 def is_zero(number: str) -> bool:
-    """Whether a number has no digit but 0."""
+    """Whether a number has no other digits than 0; an exponent does not count."""
     return re.search("[1-9]", re.split("[eE]", number)[0]) is None
 
 
@@ -193,7 +193,7 @@ def _all_are(pattern: str, texts: Texts) -> bool:
 
 
 def with_blanks(pattern: str) -> str:
-    """Let blanks be around what a pattern matches."""
+    """Return a pattern that also matches with blanks around the text."""
     return f"[{BLANKS}]*(?:{pattern})[{BLANKS}]*"
 
 

@@ -1,4 +1,4 @@
-"""Tables from queries: each column has a name of its own, and a type that can hold something."""
+"""Tables from queries: each column gets a name of its own, and a type that can hold values."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ Columns: TypeAlias = tuple[ColumnType, ...]
 
 
 def usable_columns(session: Session, relation: Relation, query: str, *, is_table: bool) -> Columns:
-    """Give the columns of a relation that was created from a query just now, in the same transaction.
+    """Return the columns of a relation that was just created from a query, in the same transaction.
 
     A column of nothing but NULL has no type in the query: in a table it gets one.
 
     Raises:
-        StatementError: the query has two columns of one name, of which the engine renamed one.
+        StatementError: the query has two columns of one name, and the engine renamed one of them.
     """
     columns = session.columns(session.spelling.select_all(relation))
     if session.capabilities.renames_repeated_columns and any(_may_be_renamed(c.name, columns) for c in columns):
@@ -34,13 +34,13 @@ def usable_columns(session: Session, relation: Relation, query: str, *, is_table
 
 
 def _may_be_renamed(name: str, columns: Sequence[ColumnType]) -> bool:
-    """Tell whether a name is that of another column with a number behind it: what engines make of a repeated one."""
+    """Whether a name is another column's name with a number behind it, as engines rename a repeated column."""
     found = re.fullmatch(r"(.*)[_:]\d+", name)
     return found is not None and found[1].lower() in (column.name.lower() for column in columns)
 
 
 def refuse_repeated(columns: Sequence[ColumnType], query: str) -> None:
-    """Raise StatementError if two columns of a query have one name, in any case of letters."""
+    """Raise StatementError if two columns of a query have one name; case is ignored."""
     repeated = repeated_name([column.name for column in columns])
     if repeated is None:
         return

@@ -1,4 +1,4 @@
-"""Large CSV files, read in blocks by compiled code; the rows are those that `csv_text` gives."""
+"""Large CSV files, read in blocks by compiled code; the rows are the same as those of `csv_text`."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _SCANNED_BYTES = 1 << 20
 
 
 class LongRowError(Exception):
-    """A row does not fit into a block."""
+    """The error for a row that does not fit into a block."""
 
 
 @dataclass(frozen=True)
 class ArrowRows:
-    """The rows below the header. `content` is the file in UTF-8 if it is in another encoding."""
+    """The rows below the header. `content` is the file in UTF-8 if the file has another encoding."""
 
     path: Path
     form: CsvFormat
@@ -39,7 +39,7 @@ class ArrowRows:
 
     @classmethod
     def opened(cls, path: Path, form: CsvFormat, *, block_bytes: int = BLOCK_BYTES) -> ArrowRows:
-        """Look at all of a file once. Raises SeedError for what is no text, no header, or no field."""
+        """Check a whole file once. Raises SeedError if its encoding, its header or a quote is wrong."""
         content = None
         if codecs.lookup(form.encoding).name == "utf-8":
             _refuse_no_text(path)
@@ -49,11 +49,11 @@ class ArrowRows:
             header = csv_text.header_of(lines, form, path)
         rows = cls(path, form, header.names, len(header.text.encode()), content, block_bytes)
         if not rows.has_plain_quotes():
-            rows.refuse_wrong_rows()  # Arrow is not strict about quotes
+            rows.refuse_wrong_rows()  # Arrow accepts quotes that are wrong
         return rows
 
     def has_plain_quotes(self) -> bool:
-        """Whether each quote begins or ends a field, or is one of two; False if Python's reader must look."""
+        """Whether each quote begins or ends a field, or is doubled; if False, Python's reader must check the rows."""
         import numpy as np
 
         if self.form.quote is None or not self.path.stat().st_size:
@@ -74,28 +74,28 @@ class ArrowRows:
         return not is_open
 
     def refuse_wrong_rows(self) -> None:
-        """Raise SeedError for the first row that is not as it should be, with its line."""
+        """Raise SeedError for the first wrong row, with its line."""
         with _lines(self.path, self.content) as lines:
             for _ in csv_text.rows_of(lines, self.names, self.form, self.path):
                 pass
 
     def line_of(self, column: int, text: str) -> int | None:
-        """Find the line of the first row that has this text in a column."""
+        """Find the line of the first row that has this text in a column; None if no row has it."""
         with _lines(self.path, self.content) as lines:
             rows = csv_text.rows_of(lines, self.names, self.form, self.path)
             return next((row.line for row in rows if row.fields[column] == text), None)
 
     def parts(self) -> Iterator[Sequence[Texts]]:
-        """Give the texts of all columns, block by block."""
+        """Yield the texts of all columns, block by block."""
         for batch in self._batches():
             yield [ArrowTexts(column.drop_null()) for column in batch.columns]
 
     def with_larger_blocks(self) -> ArrowRows:
-        """Give the same rows, for a row that does not fit into a block."""
+        """Return the same rows with larger blocks, after a row that does not fit into a block."""
         return replace(self, block_bytes=self.block_bytes * 8)
 
     def fixed(self, fixes: Sequence[tuple[Fix, ...]]) -> Iterator[pa.RecordBatch]:
-        """Give the rows as batches of text, each column in the spelling of every engine."""
+        """Yield the rows as batches of texts that every engine casts alike."""
         import pyarrow as pa
 
         for batch in self._batches():
@@ -104,7 +104,7 @@ class ArrowRows:
 
     @property
     def schema(self) -> pa.Schema:
-        """Name the columns by their numbers, all of them text."""
+        """The schema of the batches: each column is text, and named by its number."""
         import pyarrow as pa
 
         return pa.schema([(f"c{index}", pa.string()) for index in range(len(self.names))])
@@ -132,7 +132,7 @@ class ArrowRows:
                         column_types=dict.fromkeys(names, pa.string()),
                         null_values=["", *self.form.null_values],
                         strings_can_be_null=True,
-                        check_utf8=False,  # it was, with the place of what is wrong
+                        check_utf8=False,  # the encoding was checked before, with the place of an error
                     ),
                 )
             except pa.ArrowInvalid as error:
@@ -143,14 +143,14 @@ class ArrowRows:
 
 
 def _refuse_no_text(path: Path) -> None:
-    """Raise SeedError for what is not UTF-8, or a NUL character."""
+    """Raise SeedError if a file is not UTF-8, or contains a NUL character."""
     decoder, ended = codecs.getincrementaldecoder("utf-8")(), False
     with path.open("rb") as file:
         while not ended:
             block = file.read(_SCANNED_BYTES)
             ended = not block
             if b"\0" in block or not _is_text(decoder, block, ended=ended):
-                csv_text.decoded(path.read_bytes(), "utf-8")  # raises, with the place in all of the file
+                csv_text.decoded(path.read_bytes(), "utf-8")  # raises, with the place in the whole file
 
 
 def _is_text(decoder: codecs.IncrementalDecoder, block: bytes, *, ended: bool) -> bool:
@@ -168,7 +168,7 @@ def _lines(path: Path, content: bytes | None) -> io.TextIOWrapper:
 
 @dataclass(frozen=True)
 class ArrowTexts:
-    """Texts in an Arrow array that holds no NULL."""
+    """Texts in an Arrow array without NULLs."""
 
     values: pa.Array[Any]
 
@@ -182,7 +182,7 @@ class ArrowTexts:
         return ArrowTexts(self.values[:0] if pc.all(matches).as_py() else self.values.filter(pc.invert(matches)))
 
     def listed(self) -> Iterator[str]:
-        for start in range(0, len(self.values), 1000):  # often the first one decides
+        for start in range(0, len(self.values), 1000):  # in small parts, because often the first text decides
             texts: list[Any] = self.values[start : start + 1000].unique().to_pylist()
             yield from texts
 

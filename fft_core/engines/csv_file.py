@@ -1,4 +1,4 @@
-"""The one reader of CSV files: names, types by one rule, and the rows as texts, which every engine casts alike."""
+"""The one reader of CSV files: column names, types by one rule, and rows as texts that every engine casts alike."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from fft_core.engines.declared_types import TRIM, Fix, Form, form_of
 from fft_core.engines.spec.csv_format import CsvFormat
 from fft_core.errors import SeedError, nearest
 
-LISTED_BELOW_BYTES = 256 << 10  # what is smaller is read before Arrow is imported
+LISTED_BELOW_BYTES = 256 << 10  # smaller files are read without importing Arrow
 
 
 @dataclass(frozen=True)
@@ -30,12 +30,12 @@ class ListedRows:
 
     @classmethod
     def opened(cls, path: Path, form: CsvFormat) -> ListedRows:
-        """Read all of a file. Raises SeedError."""
+        """Read a whole file. Raises SeedError."""
         return cls.of(csv_text.decoded(path.read_bytes(), form.encoding), form, path)
 
     @classmethod
     def of(cls, text: str, form: CsvFormat, path: Path) -> ListedRows:
-        """Read text as if it were in a file. Raises SeedError."""
+        """Read a text as the content of a file. Raises SeedError."""
         names = csv_text.header_of(csv_text.lines_of(text), form, path).names
         nulls = {"", *form.null_values}
         rows = csv_text.rows_of(csv_text.lines_of(text), names, form, path)
@@ -44,16 +44,16 @@ class ListedRows:
         return cls(path, form, names, columns, text)
 
     def parts(self) -> Iterator[Sequence[Texts]]:
-        """Give the texts of all columns."""
+        """Yield the texts of all columns, in one part."""
         yield [ListedTexts.of(column) for column in self.columns]
 
     def line_of(self, column: int, text: str) -> int | None:
-        """Find the line of the first row that has this text in a column."""
+        """Find the line of the first row that has this text in a column; None if no row has it."""
         rows = csv_text.rows_of(csv_text.lines_of(self.text), self.names, self.form, self.path)
         return next((row.line for row in rows if row.fields[column] == text), None)
 
     def fixed(self, fixes: Sequence[tuple[Fix, ...]]) -> list[list[str | None]]:
-        """Give the fields of each column in the spelling of every engine."""
+        """Return the fields of each column as texts that every engine casts alike."""
         return [
             [None if text is None else fixed(text, steps) for text in column]
             for column, steps in zip(self.columns, fixes, strict=True)
@@ -61,7 +61,7 @@ class ListedRows:
 
 
 def fixed(text: str, fixes: tuple[Fix, ...]) -> str:
-    """Give a text in the spelling of every engine."""
+    """Return a text in the form that every engine casts alike."""
     for pattern, replacement in fixes:
         text = re.sub(pattern, replacement, text)
     return text
@@ -72,9 +72,9 @@ Rows: TypeAlias = ListedRows | ArrowRows
 
 @dataclass(frozen=True)
 class CsvColumn:
-    """A column: its name, its type as the project or the rule says, and what is done to its texts before the cast.
+    """A column: its name, its declared or inferred type, and the changes that its texts need before the cast.
 
-    The type is unchecked if only the engine can tell whether a text is of it.
+    `is_checked` is False if only the engine knows which texts the type accepts.
     """
 
     name: str
@@ -85,18 +85,18 @@ class CsvColumn:
 
 @dataclass(frozen=True)
 class CsvTable:
-    """A file as a table: what the engine casts each column's texts to, and the rows."""
+    """A file as a table: its columns, with the types to which the engine casts their texts, and its rows."""
 
     columns: tuple[CsvColumn, ...]
     rows: Rows
 
     @property
     def fixes(self) -> list[tuple[Fix, ...]]:
-        """What is done to the texts of each column."""
+        """The changes that the texts of each column need before the cast."""
         return [column.fixes for column in self.columns]
 
     def misfit(self, index: int, text: str) -> SeedError:
-        """Tell that the engine refused a text for a column's type."""
+        """Return the error for a text that the engine could not cast to its column's type."""
         return misfit(self.rows, index, text, f"of the type {self.columns[index].type}")
 
 
@@ -105,11 +105,11 @@ def read_csv(path: Path, form: CsvFormat, declared: Mapping[str, str]) -> CsvTab
 
     Args:
         path: The file.
-        form: How it is written.
+        form: Its format.
         declared: Types of columns. If there are any, the other columns are text; else all types are inferred.
 
     Raises:
-        SeedError: with what is wrong, and the line.
+        SeedError: with the problem and its line.
     """
     is_small = path.stat().st_size < LISTED_BELOW_BYTES
     rows: Rows = ListedRows.opened(path, form) if is_small else ArrowRows.opened(path, form)
@@ -118,12 +118,12 @@ def read_csv(path: Path, form: CsvFormat, declared: Mapping[str, str]) -> CsvTab
         try:
             return table_of(rows, declared)
         except LongRowError:
-            assert isinstance(rows, ArrowRows)  # no other rows come in blocks
+            assert isinstance(rows, ArrowRows)  # only these rows are read in blocks
             rows = rows.with_larger_blocks()
 
 
 def table_of(rows: Rows, declared: Mapping[str, str]) -> CsvTable:
-    """Give rows their types. Raises SeedError, and LongRowError for rows that come in blocks."""
+    """Return rows with the types of their columns. Raises SeedError, and LongRowError if they are read in blocks."""
     if not declared:
         return CsvTable(tuple(_inferred(rows)), rows)
     types = declared_by_name(declared, rows.names)
@@ -142,10 +142,10 @@ def _inferred(rows: Rows) -> Iterator[CsvColumn]:
 
 
 def declared_by_name(declared: Mapping[str, str], names: Sequence[str]) -> Mapping[str, str]:
-    """Give the declared types by the names that columns have; case is folded for what has no namesake.
+    """Return the declared types by the column names of the file; without an exact match, case is ignored.
 
     Raises:
-        SeedError: there is no such column.
+        SeedError: the file lacks a declared column.
     """
     folded = {name.lower(): name for name in names}
     found: dict[str, str] = {}
@@ -176,7 +176,7 @@ def _refuse_misfits(rows: Rows, forms: Sequence[Form | None]) -> None:
 
 
 def misfit(rows: Rows, index: int, text: str, wanted: str) -> SeedError:
-    """Tell that a text cannot be what its column is declared as."""
+    """Return the error for a text that does not fit its column's type; `wanted` describes the texts that fit."""
     shown = text if len(text) <= 60 else f"{text[:57]}..."
     message = f"column {rows.names[index]!r}: {shown!r} is not {wanted}"
     hint = "Correct it, or declare another type in seeds/schema.yml; `string` keeps every text."

@@ -1,4 +1,4 @@
-"""CSV text as rows: strict about quotes, fields and names; what is wrong is told with its line."""
+"""CSV text as rows: strict about quotes, fields and names; an error has the line of the problem."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from typing import Any
 from fft_core.engines.spec.csv_format import CsvFormat
 from fft_core.errors import SeedError
 
-SEED_COLUMNS = ("_ff_loaded_at", "_ff_seed_id", "_ff_seed_file")  # the columns that every seed gets
+SEED_COLUMNS = ("_ff_loaded_at", "_ff_seed_id", "_ff_seed_file")  # the columns that FFT adds to every seed
 _SEPARATORS = {";": "';'", "\t": '"\\t"', "|": "'|'", ",": "','"}
 _LINE_END = re.compile(r"\r\n|\r|\n")
 
 
 @dataclass(frozen=True)
 class Record:
-    """The fields of one row, and the line where it begins."""
+    """The fields of one row, and the number of its first line."""
 
     line: int
     fields: Sequence[str]
@@ -31,14 +31,14 @@ class Record:
 
 @dataclass(frozen=True)
 class Header:
-    """The names of the columns, and the text that says them."""
+    """The names of the columns, and the text of the header; "" if no line of the file names the columns."""
 
     names: tuple[str, ...]
     text: str = ""
 
 
 def decoded(content: bytes, encoding: str) -> str:
-    """Decode a file. Raises SeedError with the line and the byte of what is no text."""
+    """Decode a file. Raises SeedError, with the line, for a byte that is not in the encoding or a NUL character."""
     try:
         text = content.decode(encoding)
     except UnicodeDecodeError as error:
@@ -50,7 +50,7 @@ def decoded(content: bytes, encoding: str) -> str:
 
 
 def no_text(before: bytes, offset: int, encoding: str) -> SeedError:
-    """Tell where a file is not in its encoding. `before` is its beginning, with that byte."""
+    """Return the error for a file that is not in its encoding. `before` is its start, with the wrong byte."""
     byte = before[offset]
     line = _line_at(before[:offset].decode(encoding, "replace"), offset)
     message = f"byte 0x{byte:02x} at offset {offset} is not {encoding.upper()}"
@@ -62,7 +62,7 @@ def no_text(before: bytes, offset: int, encoding: str) -> SeedError:
 
 
 def nul(beginning: bytes, line: int) -> SeedError:
-    """Tell of a NUL character; every second byte is one in texts of another encoding."""
+    """Return the error for a NUL character. If every second byte is NUL, it proposes the encoding UTF-16."""
     wide = next((f"utf-16-{order}" for order, start in (("le", 1), ("be", 0)) if not any(beginning[start:8:2])), None)
     setting = f"encoding: {wide}" if wide and len(beginning) > 1 else None
     hint = None if setting else "No database can be relied on to keep it: take it out of the file."
@@ -74,8 +74,8 @@ def _line_at(text: str, offset: int) -> int:
 
 
 def records(lines: Iterable[str], form: CsvFormat, path: Path) -> Iterator[Record]:
-    """Part lines into rows. A blank line is none. Raises SeedError where quotes are wrong."""
-    csv.field_size_limit(sys.maxsize)  # of the whole process; it has no other way
+    """Yield the rows of some lines, without blank lines. Raises SeedError if quotes are wrong."""
+    csv.field_size_limit(sys.maxsize)  # for the whole process: csv has no limit for one reader
     settings: dict[str, Any] = {"delimiter": form.delimiter_of(path), "strict": True}  # Any: csv's own options
     settings |= {"quotechar": form.quote} if form.quote else {"quoting": csv.QUOTE_NONE}
     reader = csv.reader(_without_mark(lines), **settings)
@@ -105,7 +105,7 @@ def _quotes_said(said: str, form: CsvFormat) -> str:
 
 
 def header_of(lines: Iterable[str], form: CsvFormat, path: Path) -> Header:
-    """Find the names of the columns. Raises SeedError where there are none that a table can have."""
+    """Find the names of the columns. Raises SeedError if there are none, or a table cannot have them."""
     read: list[str] = []
     first = next(records(_noted(lines, read), form, path), None)
     if isinstance(form.header, tuple):
@@ -131,7 +131,7 @@ def _noted(lines: Iterable[str], read: list[str]) -> Iterator[str]:
 
 
 def wrong_names(names: Sequence[str]) -> str | None:
-    """Say what is wrong with names of columns: databases invent some, or cannot tell two that differ in case."""
+    """Return the problem of column names, if any. Databases invent missing names, and many ignore their case."""
     for number, name in enumerate(names, 1):
         if not name:
             return f"column {number} of the header has no name"
@@ -143,7 +143,7 @@ def wrong_names(names: Sequence[str]) -> str | None:
 
 
 def refuse_seed_columns(names: Iterable[str]) -> None:
-    """Raise SeedError for a column that every seed is given: the database would have two, or rename one."""
+    """Raise SeedError for a column that FFT adds to every seed: the database would have two, or rename one."""
     for name in names:
         if name.lower() in SEED_COLUMNS:
             raise SeedError(
@@ -152,7 +152,7 @@ def refuse_seed_columns(names: Iterable[str]) -> None:
 
 
 def _refuse_other_delimiter(header: Record, form: CsvFormat, path: Path) -> None:
-    """One column whose name has a separator in it is one only if the delimiter is said."""
+    """Raise SeedError if the only column has a separator in its name, unless the delimiter is declared."""
     if form.delimiter is not None or len(header.fields) != 1:
         return
     other = _other_delimiter(header.fields[0], form, path)
@@ -167,7 +167,7 @@ def _other_delimiter(text: str, form: CsvFormat, path: Path) -> str | None:
 
 
 def ragged(record: Record, names: Sequence[str], form: CsvFormat, path: Path) -> SeedError | None:
-    """Tell of a row that has another number of fields than the header."""
+    """Return the error for a row that has another number of fields than the header; None if they are equal."""
     fields, wanted = len(record.fields), len(names)
     if fields == wanted:
         return None
@@ -178,7 +178,7 @@ def ragged(record: Record, names: Sequence[str], form: CsvFormat, path: Path) ->
 
 
 def rows_of(lines: Iterable[str], names: Sequence[str], form: CsvFormat, path: Path) -> Iterator[Record]:
-    """Give the rows below the header. Raises SeedError where one has another number of fields."""
+    """Yield the rows below the header. Raises SeedError for a row with another number of fields."""
     rows = records(lines, form, path)
     if form.header is True:
         next(rows, None)
@@ -190,5 +190,5 @@ def rows_of(lines: Iterable[str], names: Sequence[str], form: CsvFormat, path: P
 
 
 def lines_of(text: str) -> io.StringIO:
-    """Give lines with their ends, whichever these are."""
+    """Return the lines of a text with their ends, of any kind."""
     return io.StringIO(text, newline="")

@@ -1,6 +1,6 @@
-"""Texts that are to be of a declared type: what fits is stored exactly, and what does not is named, never rounded.
+"""Texts of columns with a declared type: a text that fits is stored exactly, any other is an error, never rounded.
 
-Types that are not known here, as `uuid`, are the engine's own: it casts the texts by itself.
+Types that this module does not know, such as `uuid`, belong to the engine, which casts the texts itself.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from typing import TypeAlias
 
 from fft_core.engines.column_kinds import BLANKS, MOST_DIGITS, Texts, is_zero
 
-Fix: TypeAlias = tuple[str, str]  # a pattern of `re` and RE2, and what comes in its place
+Fix: TypeAlias = tuple[str, str]  # a pattern of `re` and RE2, and its replacement
 TRIM: Fix = (rf"^[{BLANKS}]+|[{BLANKS}]+$", "")
 _NO_PLUS: Fix = (r"^\+", "")
-EXACT_SCALE = 9  # of a number that is declared without a precision
+EXACT_SCALE = 9  # the scale of a decimal that is declared without a precision
 
 
 @dataclass(frozen=True)
 class Form:
-    """What the texts of a type look like.
+    """The texts that fit a type.
 
     Attributes:
-        words: What a text has to be, for a message.
-        sure: A pattern; what matches it fits.
+        words: The requirement on a text, for a message.
+        sure: A pattern; a text that matches it fits.
         holds: Whether a text that does not match the pattern fits nevertheless.
-        fixes: What brings a text that fits into the spelling of every engine.
+        fixes: The replacements that bring a text that fits into the form that every engine casts alike.
     """
 
     words: str
@@ -38,13 +38,13 @@ class Form:
     fixes: tuple[Fix, ...] = (TRIM,)
 
     def wrong(self, texts: Texts) -> str | None:
-        """Give the first text that does not fit."""
+        """Return the first text that does not fit; None if all fit."""
         blanks = BLANKS if self.fixes else ""
         return next((text for text in texts.rest(self.sure).listed() if not self.holds(text.strip(blanks))), None)
 
 
 def form_of(declared: str) -> Form | None:
-    """Give the form of a declared type; None for text of any length, and for types of the engine's own."""
+    """Return the form of a declared type; None for text of any length, and for types that belong to the engine."""
     kind, arguments = _parted(declared)
     match kind:
         case "decimal" | "numeric" | "dec" if len(arguments) <= 2:
@@ -58,7 +58,7 @@ def form_of(declared: str) -> Form | None:
 
 
 def word_of(declared: str) -> str | None:
-    """Give the word for what texts of a declared type stand for; None for text, and for types of the engine's own.
+    """Return the type of the values behind texts of a declared type; None for text, and for types of the engine.
 
     >>> word_of("int4"), word_of("numeric(10, 2)"), word_of("timestamp with time zone"), word_of("varchar(3)")
     ('integer', 'decimal', 'timestamptz', None)
@@ -99,7 +99,7 @@ _WHOLE_NUMBERS = {
     **dict.fromkeys(("tinyint", "int1"), _signed(8)),
     **dict.fromkeys(("smallint", "int2", "short"), _signed(16)),
     **dict.fromkeys(("int", "int4", "signed"), _signed(32)),
-    **dict.fromkeys(("integer", "bigint", "int8", "long"), _signed(64)),  # `integer` is FFT's word for 64 bits
+    **dict.fromkeys(("integer", "bigint", "int8", "long"), _signed(64)),  # FFT's `integer` has 64 bits
     **dict.fromkeys(("hugeint", "int128"), _signed(128)),
     "utinyint": (0, 2**8 - 1),
     "usmallint": (0, 2**16 - 1),
@@ -124,7 +124,7 @@ def _decimal(precision: int, scale: int) -> Form:
 
 
 def _places(number: Decimal) -> tuple[int, int]:
-    """Count the digits of a number before and behind the point, without zeros that say nothing."""
+    """Count the digits of a number before and behind the point, without zeros at its start and end."""
     _, digits, exponent = number.as_tuple()
     spelled = "".join(map(str, digits))
     kept = spelled.rstrip("0")
@@ -137,7 +137,7 @@ _NO_NUMBER = r"[+-]?(nan|inf|infinity)"
 
 
 def _is_double(text: str) -> bool:
-    """Whether a double can be near a number: neither infinite nor 0 where the number is not."""
+    """Whether a double can approximate a number: it is not infinite, and it is 0 only if the number is 0."""
     if re.fullmatch(_NO_NUMBER, text, re.IGNORECASE):
         return True
     if not re.fullmatch(_ANY_NUMBER, text):
@@ -147,7 +147,7 @@ def _is_double(text: str) -> bool:
 
 
 def _is_real(text: str) -> bool:
-    """Whether a number of 32 bits gives a number back: as its shortest text, or as what it is."""
+    """Whether a 32-bit float keeps a number: the number is the float's shortest text, or its exact value."""
     if re.fullmatch(_NO_NUMBER, text, re.IGNORECASE):
         return True
     if not _is_double(text):

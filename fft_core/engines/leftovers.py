@@ -1,4 +1,4 @@
-"""Stages that a crash has left beside the relation that they were made for, on engines without transactions."""
+"""Stages that crashed builds left beside their relations, on engines without transactions."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ import time
 from fft_core.engines.protocol import Session
 from fft_core.names import Relation
 
-KEPT_SECONDS = 24 * 3600  # a build may take that long, and nobody knows which are still at work
+KEPT_SECONDS = 24 * 3600  # a build may take that long, and the database does not know which builds still run
 _NAME = re.compile(r"_ff_swap_[0-9a-f]{12}_([0-9a-f]{8})[0-9a-f]{8}", re.IGNORECASE)
 
 
 def swap_name(name: str, begun: float | None = None) -> str:
-    """Return a name for a stage of a relation that no other build has.
+    """Return a name for a stage of a relation that no other build uses.
 
-    It says when the build began, in seconds since 1970: now, if nothing else is given.
+    It contains the time when the build began, in seconds since 1970; the default is now.
     """
     return f"{_prefix(name)}{int(time.time() if begun is None else begun):08x}{secrets.token_hex(4)}"
 
 
 def remove_leftovers(session: Session, relation: Relation) -> None:
-    """Drop stages of a relation that are older than a day: no build is at work on them any more."""
+    """Drop stages of a relation that are older than a day: their builds have ended."""
     names = session.names_beside(relation, _prefix(relation.name))
     left = [relation.named(name) for name in names if _is_old(name)]
     for stage, info in session.inspect(left).items() if left else ():

@@ -1,29 +1,29 @@
-"""When a database that one process has for itself is closed, so that other libraries of the process can open it."""
+"""The times at which a process closes a database that it has exclusively, so that its other libraries can open it."""
 
 from collections.abc import Callable
 from contextvars import ContextVar
 
-# Not where steps run in threads: others may be opening the file just then, and fail while it is being closed.
+# False if steps run in threads: another thread may be opening the file, and fail while this one closes it.
 LENDS_AFTER_TURNS: ContextVar[bool] = ContextVar("LENDS_AFTER_TURNS", default=True)
-# What closes the databases of an engine; its driver adds it when it is loaded. What no engine has loaded is not open.
+# Functions that close the databases of an engine. A driver adds its own when it is imported: before, none is open.
 LENDERS: set[Callable[[], None]] = set()
-# What opens them again, where they are not in use elsewhere; beside it, the packages that open them as we do.
+# Functions that open them again, if no other process has them; and the packages that open them with FFT's settings.
 OPENERS: set[Callable[[], None]] = set()
 OPENED_ALIKE_BY: set[str] = set()
 
 
 def keep_databases() -> None:
-    """In this context, close nothing when a turn ends: steps run beside each other."""
+    """In this context, close no database when a turn ends, because other steps run at the same time."""
     LENDS_AFTER_TURNS.set(False)
 
 
 def lend_databases() -> None:
-    """Close what this process has open and does not use just now."""
+    """Close the databases that this process has open and does not use at the moment."""
     for lend in tuple(LENDERS):
         lend()
 
 
 def open_databases() -> None:
-    """Open what this process had open: others that open it alike then do not close it for each other."""
+    """Open this process's databases again: then a library with FFT's settings does not close one for all threads."""
     for opens in tuple(OPENERS):
         opens()

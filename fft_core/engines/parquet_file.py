@@ -1,4 +1,4 @@
-"""Parquet files as seeds: what one engine would rename, round or cut is refused, with the column's name."""
+"""Parquet files as seeds: a column that an engine would rename, round or cut is an error that names it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def parquet_schema(path: Path) -> pa.Schema:
-    """Read names and types of a file's columns. Raises SeedError for those that no table can have."""
+    """Read the names and types of a file's columns. Raises SeedError for columns that no table can have."""
     with _opened(path) as file:
         schema = file.schema_arrow
     wrong = wrong_names(schema.names) if schema.names else "the file has no columns"
@@ -32,14 +32,14 @@ def parquet_schema(path: Path) -> pa.Schema:
 
 
 def refuse_wide_decimals(schema: pa.Schema) -> None:
-    """Raise SeedError for numbers of more digits than most engines have; one would make doubles of them."""
+    """Raise SeedError for decimals with more digits than most engines have; one would store them as doubles."""
     for field in schema:
         if _holds(field.type, lambda kind: _is(kind, "decimal") and kind.precision > MOST_DIGITS):
             raise _lossy(field.name, f"{field.type}, and the database has {MOST_DIGITS} digits", "text")
 
 
 def read_parquet(path: Path) -> pa.Table:
-    """Read a file for an engine that keeps microseconds. Raises SeedError if there is more."""
+    """Read a file for an engine that stores microseconds. Raises SeedError if a value has nanoseconds."""
     import pyarrow as pa
 
     with _opened(path) as file:
@@ -56,7 +56,7 @@ def read_parquet(path: Path) -> pa.Table:
 
 
 def refuse_wrong_texts(path: Path, schema: pa.Schema, declared: Mapping[str, str]) -> None:
-    """Raise SeedError for a text that is not of the type that its column is declared to have."""
+    """Raise SeedError for a text that does not fit the declared type of its column."""
     for name, kind in declared.items():
         form = form_of(kind)
         if form is None or not _is(schema.field(name).type, "string", "large_string"):
@@ -71,7 +71,7 @@ _DECLARE = "Correct it, or declare another type in seeds/schema.yml."
 
 
 def rounded(name: str, value: object, kind: str) -> SeedError:
-    """Tell that a value would not be the same in the type that its column is declared to have."""
+    """Return the error for a value that the declared type of its column would change."""
     return SeedError(f"column {name!r}: {value} would not be the same as {kind}", hint=_DECLARE)
 
 
@@ -102,13 +102,13 @@ def _is_nanoseconds(kind: Any) -> bool:
 
 
 def _is(kind: Any, *names: str) -> bool:
-    """Whether an Arrow type is one of a few."""
+    """Whether an Arrow type is one of these, by their names in `pyarrow.types`."""
     import pyarrow as pa
 
     return any(getattr(pa.types, f"is_{name}")(kind) for name in names)
 
 
 def _holds(kind: Any, holds: Any) -> bool:
-    """Whether something holds for a type, or for one inside of it."""
+    """Whether a condition holds for a type, or for a type inside it."""
     inner = [kind.field(i).type for i in range(kind.num_fields)] if _is(kind, "nested") else []
     return bool(holds(kind)) or any(_holds(one, holds) for one in inner)

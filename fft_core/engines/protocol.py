@@ -1,7 +1,7 @@
-"""What an engine is, once a database is open: a session, and what it publishes, reads, compares and tells with.
+"""The interface of an engine with an open database: a session, and its parts, which publish, read and compare.
 
-An author writes the seven verbs of `Session`, on top of `BaseSession` in `session.py`; each part has a ready-made form,
-which is named in its docstring. `docs/guides/write-an-engine.md` makes an engine from nothing.
+An author of an engine writes seven methods of `Session`, on top of `BaseSession` in `session.py`. Each part has a
+ready-made class, which its docstring names. `docs/guides/write-an-engine.md` builds an engine as an example.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ RelationKind: TypeAlias = Literal["table", "view", "materialized_view"]
 PublishMode: TypeAlias = Literal["in_place", "swap"]
 Start: TypeAlias = Literal["empty", "published"]
 After: TypeAlias = Callable[[], Sequence[str]]
-Row: TypeAlias = tuple[Any, ...]  # whatever the driver gives
+Row: TypeAlias = tuple[Any, ...]  # values as the driver returns them
 
 
 @dataclass(frozen=True)
 class ColumnType:
-    """A column of a relation as the database knows it; `type` is the engine's own spelling."""
+    """A column of a relation as the database knows it; `type` is the engine's own name for it."""
 
     name: str
     type: str
 
 
 class Want(Flag):
-    """What `Session.inspect` is asked for, besides the kind."""
+    """The facts that `Session.inspect` is asked for, besides the kind."""
 
     KIND = 0
     STAMP = auto()
@@ -55,13 +55,13 @@ class Want(Flag):
 
 @dataclass(frozen=True)
 class TableInfo:
-    """What exists under a relation's name, as far as it was asked for.
+    """A relation that exists, with the facts that were asked for.
 
     Attributes:
-        kind: What it is.
-        stamp: The mark that a build left on it; None if there is none, or if the relation is another one by now.
+        kind: Its kind.
+        stamp: The mark that a build left; None if there is none, or if the relation was changed or replaced since.
         rows: How many rows a table or materialized view with a stamp has; None for others.
-        columns: Its columns, in order. Those of a view may be what they were when it was created.
+        columns: Its columns, in order. Those of a view may be from the time when it was created.
         comment: Its comment, with the mark.
         column_comments: The comments of columns that have one, by name.
     """
@@ -76,12 +76,12 @@ class TableInfo:
 
 @dataclass(frozen=True)
 class Stats:
-    """What a statement came to; None for what the engine does not tell.
+    """The result of a statement; None for a value that the engine does not report.
 
     Attributes:
         rows: How many rows it wrote.
         bytes: How many bytes it processed.
-        job: How the engine calls the job, for people who look it up there.
+        job: The engine's name for the job, for people who look it up there.
     """
 
     rows: int | None = None
@@ -91,15 +91,15 @@ class Stats:
 
 @dataclass(frozen=True)
 class Seal:
-    """What becomes visible together with the rows of a stage.
+    """The stamp and the record that become visible together with the rows of a stage.
 
     Attributes:
         stamp: The mark that is left on the relation; None leaves none.
         columns: The columns of the stage.
         record: The statements that write the record of the build.
-        mode: Whether the rows of a table are replaced in place, or it is swapped; None leaves that to the engine.
-        after: What is run once the relation has its rows and its name, and before its stamp: each is asked for its
-            statements then, so that it can look at the relation.
+        mode: Whether the rows of a table are replaced in place, or the table is swapped; if None, the engine decides.
+        after: Functions that return statements. They are called, and the statements run, when the relation has its rows
+            and its name, but not yet its stamp: so they can look at the relation.
     """
 
     stamp: str | None = None
@@ -111,15 +111,15 @@ class Seal:
 
 @dataclass(frozen=True)
 class Sealed:
-    """What is known of a relation once it is published: the bytes that its table takes, None if unknown."""
+    """The facts about a relation that is published: the bytes that its table takes, None if unknown."""
 
     bytes: int | None = None
 
 
 class Stage(Protocol):
-    """Rows that nobody else sees yet. It is used in the thread of its session, while its context lasts.
+    """Rows that no other session sees yet. A stage is used in the thread of its session, while its context lasts.
 
-    Leaving the context without `publish` leaves the published relation as it was.
+    If the context ends without `publish`, the published relation stays as it was.
     """
 
     @property
@@ -127,30 +127,30 @@ class Stage(Protocol):
         """The relation that holds the rows, for checks."""
 
     def write(self, query: str, written: str | None = None) -> tuple[tuple[ColumnType, ...], Stats]:
-        """Create what is staged from a query; return its columns, which all have a type and a name of their own.
+        """Create the stage from a query; return its columns, each with a type and a name of its own.
 
         Args:
-            query: The rows.
-            written: The query of the user, if `query` is made around it: it has all names that must differ.
+            query: The query of the rows.
+            written: The user's query, if `query` is built around it: its columns must have different names.
 
         Raises:
             StatementError: the query fails, or has two columns of one name.
         """
 
     def apply(self, statements: Sequence[str]) -> Stats:
-        """Run statements before the rows are published. The sum of their rows is returned."""
+        """Run statements before the rows are published; return the sum of their rows."""
 
     def alter(self, alteration: Alteration) -> None:
-        """Change the columns of what is staged; `place` may be another relation then. Raises StatementError."""
+        """Change the columns of the stage; afterwards `place` may be another relation. Raises StatementError."""
 
     def change(self, change: Change) -> Stats:
-        """Change the staged rows; `place` may be another relation then, and shows what they will be.
+        """Change the staged rows; afterwards `place` may be another relation, which shows the changed rows.
 
-        Rows are counted if the change is done at once, and not only when it is published. Raises StatementError.
+        Rows are counted only if the change is made at once, not when the stage is published. Raises StatementError.
         """
 
     def retype(self, column: ColumnType) -> bool:
-        """Give a column of the staged table another type; return False if what depends on it forbids that.
+        """Change the type of a column of the staged table; return False if an object that depends on it prevents that.
 
         Raises:
             StatementError: a value cannot be cast.
@@ -159,27 +159,27 @@ class Stage(Protocol):
     def scratch(
         self, name: str, query: str, written: str | None = None, *, kind: RelationKind = "table"
     ) -> tuple[Relation, tuple[ColumnType, ...]]:
-        """Keep the rows of a query, or a view of it, beside the stage until it is published or the context ends.
+        """Store the rows of a query, or a view of it, beside the stage, until it is published or the context ends.
 
-        Raises what `write` raises.
+        Raises the errors of `write`.
         """
 
     def publish(self, seal: Seal) -> Sealed:
         """Make the staged rows visible under the relation's name, with their stamp and their record.
 
-        With `Capabilities.transactions`, all of it becomes visible when the context ends, or nothing does. Without,
-        rows and stamp become visible by one statement, and the record is written right after it: a crash in between
-        leaves a stamp without its record, which is one build more, and never a wrong skip.
+        With `Capabilities.transactions`, all of it becomes visible when the context ends, or nothing does. Without
+        transactions, rows and stamp become visible by one statement, and the record is written right after it. After a
+        crash in between, the stamp has no record: the relation is built once more, never skipped wrongly.
 
-        What others made of the relation (views, grants, comments, indexes) survives, as far as the engine can.
+        Objects of others on the relation (views, grants, comments, indexes) are kept, as far as the engine can.
 
         Raises:
-            EngineError: it cannot survive; it is named, and nothing is changed.
+            EngineError: an object cannot be kept; the message names it, and nothing is changed.
         """
 
 
 class Publisher(Protocol):
-    """How rows are staged and published.
+    """The part that stages and publishes rows.
 
     Ready-made: `InTransaction` and `RenameInTransaction` in `publishing.py`, `SwapByStatement` in `by_statement.py`.
     """
@@ -193,15 +193,16 @@ class Publisher(Protocol):
         view: Relation | None = None,
         replaces: RelationKind | None = None,
     ) -> AbstractContextManager[Stage]:
-        """Stage rows for a relation while the context lasts; other builds of the same relation wait if they can.
+        """Stage rows for a relation while the context lasts; other builds of it wait, if the engine has locks.
 
         Args:
-            relation: What is to be published.
-            kind: As what.
-            start: With which rows the stage begins: none, or those that are published, to be changed by `apply`.
-            view: What shows the rows, if they are stored in a table of their own: that view is created, or replaced,
-                over `relation` when the stage is published, and bears the stamp as well.
-            replaces: What has the published name now, as far as the caller knows; None if nothing has.
+            relation: The relation to publish.
+            kind: Its kind.
+            start: The rows with which the stage begins: none, or the published rows, which `apply` then changes.
+            view: The view that shows the rows, if they are stored in a table of their own. It is created, or replaced,
+                over `relation` when the stage is published, and gets the stamp as well.
+            replaces: The kind of the relation that has the published name now, as far as the caller knows; None for no
+                relation.
 
         Raises:
             BusyError: another session builds the relation for too long.
@@ -209,48 +210,48 @@ class Publisher(Protocol):
 
 
 class Types(Protocol):
-    """The types of an engine, and how its values are compared. Ready-made: `StandardTypes` in `types.py`."""
+    """The types of an engine, and the comparisons of its values. Ready-made: `StandardTypes` in `session.py`."""
 
     @property
     def spelling(self) -> Spelling:
-        """How statements are spelled."""
+        """Renders the statements of the engine."""
 
     def column_type(self, declared: str) -> str:
-        """Spell a type that a project declares: one of FFT's words for types, or the engine's own."""
+        """Return the engine's type for one that a project declares: one of FFT's type names, or the engine's own."""
 
     def usable_type(self, type: str) -> str:
-        """Give the type that a table's column gets for that of a query; another one if the query has only NULLs."""
+        """Return the type of a table's column for the type in a query; they differ if the query has only NULLs."""
 
     def holds_times(self, type: str) -> bool:
         """Whether the values of a type are dates or times."""
 
     def read_time(self, value: object) -> datetime:
-        """Return a time without a zone, as `fetch` gives it, as one of Python. Raises ValueError for what is none."""
+        """Return a time without a zone, as `fetch` returns it, as a datetime. Raises ValueError for other values."""
 
     def json_value(self, value: object, type: str) -> str:
-        """Spell a value of lists, mappings and what JSON has as one of a type: an array, a struct, a map, JSON."""
+        """Render lists, mappings and other values of JSON as a value of a type: an array, a struct, a map or JSON."""
 
     def comparable(self, value: str, kind: str) -> str:
-        """Spell a value of a type so that `=` and `group by` work on it: itself, or its text if they do not."""
+        """Render a value of a type so that `=` and `group by` work on it: the value, or its text if they do not."""
 
     def visible(self, value: str, kind: str) -> str:
-        """Spell a value of a type so that `is distinct from` tells it from what looks different, as 1.0 and 1.00."""
+        """Render a value of a type so that `is distinct from` finds all visible differences, as of 1.0 and 1.00."""
 
     def unequal(self, value: str, kind: str) -> str | None:
-        """Spell another value than this one, if an UPDATE takes what is equal to the new value for no change.
+        """Render a value that differs from this one, if an UPDATE does not store a value that equals the old one.
 
-        None for types of which an UPDATE writes what it is told.
+        None for types whose new values an UPDATE always stores.
         """
 
 
 class Frames(Protocol):
-    """How frames and files become rows, and rows frames. Ready-made: `SqlFrames` in `sql_frames.py`."""
+    """Conversions of frames and files into rows, and back. Ready-made: `SqlFrames` in `sql_frames.py`."""
 
     def read(self, sql: str) -> pa.Table:
         """Run a query and return its rows as an Arrow table. Raises StatementError, EngineError."""
 
     def query(self, frame: pa.Table) -> AbstractContextManager[str]:
-        """Make the rows of a frame selectable while the context lasts; give the SELECT that reads them.
+        """Make the rows of a frame selectable while the context lasts; yield the SELECT that reads them.
 
         Raises:
             EngineError: the engine has no type for a column, or cannot hold a value.
@@ -259,58 +260,58 @@ class Frames(Protocol):
     def file_query(
         self, path: Path, column_types: Mapping[str, str], form: CsvFormat = DEFAULT
     ) -> AbstractContextManager[str]:
-        """Make the rows of a CSV or Parquet file selectable while the context lasts; give the SELECT.
+        """Make the rows of a CSV or Parquet file selectable while the context lasts; yield the SELECT.
 
         A CSV is read by `csv_file`: the columns and values are the same on every engine. If `column_types` names
-        columns of one, the others are text, as documented for FFT. Raises SeedError.
+        columns of a CSV, its other columns are text, as documented for FFT. Raises SeedError.
         """
 
 
 class NativeFrames(Protocol):
-    """Lazy frames of the engine's own, of which no row leaves it. Ready-made: `NoNativeFrames`."""
+    """Lazy frames of the engine's own library; their rows stay in the engine. Ready-made: `NoNativeFrames`."""
 
     def frame(self, query: str, kind: str) -> Any:  # Any: a frame of the engine's library
         """Return the rows of a query as a lazy frame.
 
         Args:
-            query: The rows.
+            query: The query of the rows.
             kind: The name of a `FrameKind` of the spec that is native.
         """
 
     def is_frame(self, value: object) -> bool:
-        """Whether a value is such a frame."""
+        """Whether a value is a frame of the engine's library."""
 
     def query(self, frame: Any) -> AbstractContextManager[str]:
-        """Give the SELECT of a frame's rows; what it needs is there while the context lasts.
+        """Return the SELECT of a frame's rows; the objects that it reads exist while the context lasts.
 
         Raises:
-            EngineError: its rows are not those of a query.
+            EngineError: no query returns the frame's rows.
         """
 
 
 class Versions(Protocol):
-    """What tells two contents of a relation apart, and what else results depend on. Ready-made: `NoVersions`."""
+    """Data versions of relations, and definitions that results depend on. Ready-made: `NoVersions`."""
 
     def digest(self, alias: str, columns: Sequence[ColumnType], *, in_order: bool = False) -> str:
-        """Spell an aggregate over whole rows of `alias`, which does not depend on their order unless it is asked for.
+        """Render an aggregate over whole rows of `alias`; it depends on the order of the rows only with `in_order`.
 
-        Two sets of rows have the same text only if no query can tell them apart. With `in_order` they are those of a
-        relation that was just made, in the order in which they were written; NULL if the engine cannot tell it.
+        Two sets of rows have the same text only if no query can distinguish them. With `in_order`, the rows are those
+        of a relation that was just created, in the order of writing; NULL if the engine does not know that order.
         """
 
     def known(self, relations: Sequence[Relation]) -> Mapping[Relation, str]:
-        """Ask for a text for each of these that changes whenever its rows do, in one query and without reading rows.
+        """Return a data version of each of these relations, which changes whenever its rows do, by one query.
 
-        What has none is left out. Asked only if `Capabilities.knows_versions`.
+        The query reads no rows. Relations without a version are left out. Called only if `Capabilities.knows_versions`.
         """
 
     def definitions(self) -> Sequence[Definition]:
-        """Read the functions, macros, types, operators and casts that users made and that SQL can use."""
+        """Return the functions, macros, types, operators and casts that users made and that SQL can use."""
 
     def change_mark(self, relations: Iterable[Relation]) -> Hashable | None:
-        """Return a mark of where relations lie, found in no time, that is another one after any commit there.
+        """Return a mark of the places of some relations, which is cheap to read, and differs after any commit there.
 
-        None if the engine has none, or cannot tell just now.
+        None if the engine has no such mark, or does not know it at the moment.
         """
 
 
@@ -318,7 +319,7 @@ class Attachments(Protocol):
     """Grants, indexes and constraints. Ready-made: `NoAttachments`, for engines that have none."""
 
     def removed(self, relation: Relation, kind: RelationKind, gone: Sequence[Attachment]) -> Sequence[str]:
-        """Spell what takes declared attachments from a relation that is there; may look at the catalog."""
+        """Return the statements that remove declared attachments from an existing relation; may read the catalog."""
 
     def added(
         self,
@@ -327,21 +328,21 @@ class Attachments(Protocol):
         wanted: Sequence[Attachment],
         place: Callable[[str], Relation],
     ) -> Sequence[str]:
-        """Spell what gives a relation those attachments that it does not have; may look at the catalog.
+        """Return the statements that add the attachments that a relation does not have; may read the catalog.
 
         Args:
-            relation: It has its rows and its name.
-            kind: What it is: what it cannot have is left out.
-            wanted: All that is declared of it.
-            place: Returns where a model or seed lies that a foreign key refers to.
+            relation: A relation that has its rows and its name.
+            kind: Its kind; attachments that this kind cannot have are left out.
+            wanted: All attachments that are declared for it.
+            place: Returns the relation of a model or seed that a foreign key refers to.
         """
 
 
 class Estimates(Protocol):
-    """What a query will cost, before it runs. Ready-made: `NoEstimates`."""
+    """The expected cost of a query, before it runs. Ready-made: `NoEstimates`."""
 
     def bytes_of(self, sql: str) -> int | None:
-        """Return how many bytes a query is expected to process; None if the engine cannot tell.
+        """Return how many bytes a query is expected to process; None if the engine does not know.
 
         Raises:
             StatementError: the query is wrong.
@@ -349,43 +350,43 @@ class Estimates(Protocol):
 
 
 class Places(Protocol):
-    """What a session can read of other profiles of its engine. Ready-made: `NoPlaces`."""
+    """The relations of other profiles of the engine that a session can read. Ready-made: `NoPlaces`."""
 
     def of(self, settings: Mapping[str, Any]) -> Session:
-        """Return the session as it names the relations of another profile, only to read them.
+        """Return this session with the relation names of another profile, only to read its relations.
 
-        It is the same session on the same connection, and is not closed. What has to be attached for it is attached
-        read-only, and stays so while the database is open.
+        It is the same session on the same connection, and must not be closed. If the other database has to be
+        attached, it is attached read-only, and stays attached while this database is open.
 
         Args:
-            settings: Those of the other profile, as `read_settings` returned them.
+            settings: The settings of the other profile, as `read_settings` returned them.
 
         Raises:
-            EngineError: one statement cannot read both places.
-            ConnectError, BusyError: the other place cannot be opened.
+            EngineError: one statement cannot read the databases of both profiles.
+            ConnectError, BusyError: the other database cannot be opened.
         """
 
 
 class Session(Protocol):
-    """One session with a database. Use each session in one thread; `for_thread` gives another on the same database.
+    """One session with a database, for one thread; `for_thread` returns another session on the same database.
 
-    `execute, fetch, columns, inspect, for_thread, interrupt, close` are what an author writes; `BaseSession` has a form
-    of all others.
+    An author of an engine writes `execute, fetch, columns, inspect, for_thread, interrupt, close`; `BaseSession` has
+    all other methods.
 
     Attributes:
         name: The name of the engine.
-        dialect: That of its SQL, as sqlglot calls it.
-        capabilities: What it can do.
-        spelling: Spells statements.
-        trace: Counts what statements take, and tells each of them to a logger.
+        dialect: The name of its SQL dialect in sqlglot.
+        capabilities: The capabilities of the engine.
+        spelling: Renders statements.
+        trace: Adds up the time of statements, and logs each of them.
         publisher: Stages and publishes relations.
-        types: Spells types, and comparisons of their values.
+        types: Renders types, and comparisons of their values.
         frames: Reads and writes frames and files.
-        versions: Tells contents apart.
-        estimates: Tells what queries will cost.
-        attachments: Spells grants, indexes and constraints.
+        versions: Returns data versions, and definitions of users.
+        estimates: Estimates the cost of queries.
+        attachments: Renders grants, indexes and constraints.
         places: Reads relations of other profiles.
-        natives: Makes lazy frames of its own.
+        natives: Makes lazy frames of the engine's own library.
     """
 
     name: str
@@ -412,58 +413,61 @@ class Session(Protocol):
         """Return the columns of a query without running it. Raises StatementError."""
 
     def inspect(self, relations: Sequence[Relation], want: Want = Want.KIND) -> Mapping[Relation, TableInfo]:
-        """Describe those of these relations that exist, in a few queries however many they are.
+        """Describe the relations that exist, in a few queries for any number of relations.
 
-        A stamp counts only if the relation is still made of what it was made of when it got the stamp.
+        A stamp counts only if the relation's columns, or a view's query, are the same as when it got the stamp.
         """
 
     def for_thread(self) -> Session:
-        """Return another session on the same database, to be closed by the caller."""
+        """Return another session on the same database; the caller closes it."""
 
     def interrupt(self) -> None:
         """Cancel the running statement, or the next one of this turn; may be called from any thread."""
 
     def close(self) -> None:
-        """End the session; the last one closes the database."""
+        """Close the session; the last session closes the database."""
 
     def relation(self, name: str, schema: str | None = None, catalog: str | None = None) -> Relation:
-        """Complete a physical name with the profile's schema and catalog. Raises EngineError if it is too long."""
+        """Complete a physical name with the profile's schema and catalog. Raises EngineError if a name is too long."""
 
     def temporary(self, name: str) -> Relation:
-        """Return where a temporary table lies, which only this session sees."""
+        """Return the relation of a temporary table of this name, which only this session sees."""
 
     def create_temporary(self, name: str, query: str, kind: RelationKind = "table") -> Stats:
-        """Create a table, or a view, from a query that only this session sees, at `temporary(name)`."""
+        """Create a temporary table or view from a query, at `temporary(name)`; only this session sees it."""
 
     def names_beside(self, relation: Relation, prefix: str) -> Sequence[str]:
         """Return the names of what lies in the schema of a relation and begins so, as the database keeps them."""
 
     def create_schema(self, relation: Relation) -> None:
-        """Create the schema that a relation lies in, if it is missing."""
+        """Create the schema of a relation, if it is missing."""
 
     def transaction(self) -> AbstractContextManager[None]:
-        """Commit at the end, or roll back if an exception leaves the context.
+        """Commit at the end of the context, or roll back if an exception leaves it.
 
-        Without `Capabilities.transactions` each statement is one of its own, and what has run stays.
+        Without `Capabilities.transactions`, each statement is a transaction: statements that have run stay.
         """
 
     def hold(self, relation: Relation) -> None:
-        """Keep other sessions from changing a relation until this transaction ends; wait, and say for whom.
+        """Lock a relation against other builds until this transaction ends; wait for the lock, and log who holds it.
 
         Raises:
-            BusyError: another session holds it for too long.
+            BusyError: another session holds the lock for too long.
         """
 
     def turn(self) -> AbstractContextManager[None]:
-        """Keep the database while the context lasts; between two turns another process may get it and change it.
+        """Keep the database while the context lasts; between two turns, another process may get and change it.
 
-        A statement outside of a turn is one of its own. Raises BusyError if another process keeps it for too long.
+        A statement outside of a turn is a turn of its own. Raises BusyError if another process keeps it for too long.
         """
 
     def openings(self) -> int:
-        """Count how often this process got the database: while the number stays, a single writer knows all changes."""
+        """Count how often this process opened the database.
+
+        With `Capabilities.one_writer_process`, no other process has changed it while the count stays the same.
+        """
 
 
 def open_session(name: str, settings: Mapping[str, Any], *, read_only: bool = False) -> Session:
-    """Open a database with the settings of its profile. Raises what `EngineSpec.connect` and `spec_of` raise."""
+    """Open a database with the settings of its profile. Raises the errors of `EngineSpec.connect` and `spec_of`."""
     return spec_of(name).connect(settings, read_only=read_only)

@@ -1,7 +1,7 @@
-"""How rows are staged and published in a transaction: in their place, or by a rename.
+"""Staging and publishing in a transaction: in the place of the relation, or by a rename.
 
-An author of an engine picks one, and overrides what is another statement there. `by_statement.py` has the way of
-engines without transactions.
+An author of an engine chooses one of these publishers, and overrides the statements that differ. `by_statement.py`
+has the publisher of engines without transactions.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from fft_core.names import Relation
 
 
 def stage_name(name: str) -> str:
-    """Return the name under which a relation is staged in a transaction; it fits however long the relation's is.
+    """Return the name under which a relation is staged in a transaction; its length is the same for all relations.
 
     >>> stage_name("orders")
     '_ff_stage_1c168adb00d208e4'
@@ -41,7 +41,7 @@ def stage_name(name: str) -> str:
 
 @dataclass(frozen=True)
 class Order:
-    """What is to be staged and published; see `Publisher.stage`."""
+    """A relation to stage and publish; see `Publisher.stage`."""
 
     relation: Relation
     kind: RelationKind
@@ -51,12 +51,12 @@ class Order:
 
     @property
     def shown(self) -> Order:
-        """What readers read: the relation, or the view over it."""
+        """The relation that readers use: this one, or the view over it."""
         return self if self.view is None else Order(self.view, "view", replaces=self.replaces)
 
 
 class StagedRows(ABC):
-    """Rows that are staged in a relation of the session's."""
+    """Rows that a session stages in a relation."""
 
     def __init__(self, session: Session, order: Order, place: Relation) -> None:
         self.session = session
@@ -95,21 +95,21 @@ class StagedRows(ABC):
     def publish(self, seal: Seal) -> Sealed: ...
 
     def _finish(self, seal: Seal) -> None:
-        """Run what is run once the relation has its name."""
+        """Run the statements of `Seal.after`, once the relation has its name."""
         for statements in seal.after:
             for statement in statements():
                 self.session.execute(statement)
 
     @abstractmethod
     def clean(self) -> None:
-        """Drop what was made beside the published relation."""
+        """Drop the relations that were made beside the published one."""
 
     def _create(self, query: str) -> Stats:
         return self.session.execute(self.session.spelling.create_as(self.place, self.order.kind, query, replaces=False))
 
 
 class _WithTemporary(StagedRows):
-    """What lies beside the stage is temporary."""
+    """A stage whose scratch relations are temporary."""
 
     def __init__(self, session: Session, order: Order, place: Relation) -> None:
         super().__init__(session, order, place)
@@ -142,7 +142,7 @@ class TemporaryStage(_WithTemporary):
 
 
 class _TransactionStage(_WithTemporary):
-    """A stage in a transaction, which publishes when it is committed."""
+    """A stage in a transaction, which is published by the commit."""
 
     def __init__(self, publisher: InTransaction, order: Order) -> None:
         super().__init__(publisher.session, order, publisher.place(order))
@@ -158,7 +158,7 @@ class _TransactionStage(_WithTemporary):
 
     def publish(self, seal: Seal) -> Sealed:
         publisher, size = self._publisher, None
-        self.clean()  # views of a stage would hold it
+        self.clean()  # a view of the stage would depend on it
         if self.place != self.order.relation:
             size = publisher.put(self.place, self.order, seal.mode)
         if self.order.view is not None:
@@ -179,9 +179,9 @@ class _TransactionStage(_WithTemporary):
 
 
 class InTransaction:
-    """For engines whose transactions hide what they create under a published name, and block nobody who reads it.
+    """A publisher for engines whose transactions hide a new relation under a published name, and block no readers.
 
-    The published relation itself is the stage: the end of the transaction publishes.
+    The published relation itself is the stage: the commit publishes it.
     """
 
     def __init__(self, session: Session) -> None:
@@ -209,18 +209,18 @@ class InTransaction:
                     self.session.execute(statement)
 
     def records_apart(self, order: Order) -> bool:
-        """Whether the records lie where this transaction cannot write: they are written right after it.
+        """Whether this transaction cannot write the records, so that they are written right after it.
 
-        A crash in between leaves a stamp without its record, which is one build more, and never a wrong skip.
+        After a crash in between, the stamp has no record: the relation is built once more, never skipped wrongly.
         """
         return False
 
     def place(self, order: Order) -> Relation:
-        """Return where the rows are staged."""
+        """Return the relation in which the rows are staged."""
         return order.relation
 
     def make_room(self, order: Order) -> None:
-        """Drop what lies where a relation is to be created, if it cannot be replaced by one statement."""
+        """Drop the relation that a new one replaces, if one statement cannot replace it."""
         if order.view is None and order.replaces not in (None, order.kind):
             self.session.execute(self.session.spelling.drop(order.relation, order.replaces))
 
@@ -229,12 +229,12 @@ class InTransaction:
         return self.session.execute(self.session.spelling.create_as(place, kind, query, replaces=True))
 
     def retype(self, place: Relation, column: ColumnType) -> bool:
-        """Give a column of a table another type; return False if what depends on it forbids that."""
+        """Change the type of a table's column; return False if an object that depends on it prevents that."""
         self.session.execute(self.session.spelling.change_type(place, column))
         return True
 
     def put(self, stage: Relation, order: Order, mode: PublishMode | None) -> int | None:
-        """Give a stage that lies elsewhere the relation's place; return the bytes that a table takes, if known."""
+        """Move a stage to the relation's place; return the bytes that its table takes, None if unknown."""
         raise NotImplementedError("the stage lies in its place")
 
     def show(self, order: Order) -> None:
@@ -244,16 +244,16 @@ class InTransaction:
         self.session.execute(spelling.create_as(shown.relation, "view", spelling.select_all(order.relation)))
 
     def stamp(self, relation: Relation, kind: RelationKind, seal: Seal) -> None:
-        """Mark a relation: what replaces it by hand, or is altered by hand, is without the mark."""
+        """Write the stamp of a build. It no longer counts if the relation is replaced or altered by hand."""
         signature = columns_digest((column.name, column.type) for column in seal.columns)
         text = marked("", seal.stamp or "", signature)
         self.session.execute(self.session.spelling.comment_on(relation, kind, text))
 
 
 class RenameInTransaction(InTransaction):
-    """For engines that rename in a transaction: the stage has a name of its own until it takes the relation's place.
+    """A publisher for engines that rename in a transaction: the stage has its own name until it becomes the relation.
 
-    Rows of an increment are applied to the published table itself, inside the transaction.
+    An increment is applied to the published table itself, inside the transaction.
     """
 
     def place(self, order: Order) -> Relation:
@@ -262,7 +262,7 @@ class RenameInTransaction(InTransaction):
         return self._free(order.relation.named(stage_name(order.relation.name)))
 
     def make_room(self, order: Order) -> None:
-        pass  # the stage's place is free, and `put` replaces what is there
+        pass  # the stage's place is free, and `put` replaces the old relation
 
     def create(self, place: Relation, kind: RelationKind, query: str) -> Stats:
         return self.session.execute(self.session.spelling.create_as(place, kind, query, replaces=False))
@@ -281,7 +281,7 @@ class RenameInTransaction(InTransaction):
         self.put(stage, shown, None)
 
     def _free(self, stage: Relation) -> Relation:
-        """Return a stage's place, without what whoever copied a database during a build has left there."""
+        """Return the place of a stage without leftovers, as in a database that was copied during a build."""
         for left, info in self.session.inspect([stage]).items():
             self.session.execute(self.session.spelling.drop(left, info.kind))
         return stage

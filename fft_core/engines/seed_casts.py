@@ -1,4 +1,4 @@
-"""Casts of columns that have a type already: what would not be the same afterwards is named."""
+"""Casts of columns that already have a type: a value that the cast would change is an error."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from fft_core.engines.protocol import Session
 
 
 def cast_columns(engine: Session, query: str, types: Mapping[str, str]) -> str:
-    """Cast some columns of a query to other types.
+    """Return a query that casts some columns of another query to other types.
 
     Raises:
         SeedError: a value would be rounded or cut.
@@ -17,7 +17,7 @@ def cast_columns(engine: Session, query: str, types: Mapping[str, str]) -> str:
     columns, cast = {column.name: column.type for column in engine.columns(query)}, engine.spelling.cast_to
     text = engine.types.column_type("string").lower()
     for name, kind in types.items():
-        if columns[name].lower() == text:  # the texts were looked at
+        if columns[name].lower() == text:  # the texts were checked before
             continue
         column = engine.spelling.quoted(name)
         back = cast(cast(column, kind), columns[name])

@@ -1,4 +1,4 @@
-"""What a session has by itself: an author of an engine writes the seven verbs that are left, and what differs."""
+"""The base of all sessions: an author of an engine adds seven methods, and overrides those that differ."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ S = TypeVar("S", bound="BaseSession")
 
 
 class StandardTypes:
-    """Types by their words, values that `=` compares as people do.
+    """Types by their names, for engines whose `=` compares all values correctly.
 
     Args:
-        spelling: How statements are spelled.
-        words: How FFT's words for types are spelled, in lower case; others are taken as the engine's own.
+        spelling: Renders statements.
+        words: The engine's types for FFT's type names, in lower case; other names are the engine's own.
     """
 
     def __init__(self, spelling: Spelling, words: Mapping[str, str]) -> None:
@@ -77,7 +77,7 @@ class StandardTypes:
 
 
 class NoVersions:
-    """Tells no contents apart: each build of a relation counts as other rows. There are no functions of users."""
+    """The versions of an engine without data versions: each build counts as new rows. No user functions are found."""
 
     def digest(self, alias: str, columns: Sequence[ColumnType], *, in_order: bool = False) -> str:
         return "null"
@@ -93,7 +93,7 @@ class NoVersions:
 
 
 class NoNativeFrames:
-    """Has no frames of its own."""
+    """The native frames of an engine that has none."""
 
     def frame(self, query: str, kind: str) -> NoReturn:
         raise EngineError(
@@ -108,14 +108,14 @@ class NoNativeFrames:
 
 
 class NoEstimates:
-    """Knows of no query what it will cost."""
+    """The estimates of an engine that does not estimate the cost of queries."""
 
     def bytes_of(self, sql: str) -> int | None:
         return None
 
 
 class NoAttachments:
-    """Sets nothing of a relation but its rows."""
+    """The attachments of an engine whose relations have none."""
 
     def removed(self, relation: Relation, kind: RelationKind, gone: Sequence[Attachment]) -> Sequence[str]:
         return ()
@@ -131,7 +131,7 @@ class NoAttachments:
 
 
 class NoPlaces:
-    """Reads no relations of other profiles, and says why."""
+    """The places of an engine that reads no relations of other profiles; the error has the reason."""
 
     def __init__(self, spec: EngineSpec) -> None:
         self._spec = spec
@@ -143,10 +143,10 @@ class NoPlaces:
 class BaseSession(ABC):
     """A session on one connection, whose statements are transactions of their own unless `transaction` is overridden.
 
-    Its `__init__` sets `publisher`, `types` and `frames`, and others of the parts if the engine has them.
+    The `__init__` of a subclass sets `publisher`, `types` and `frames`, and other parts if the engine has them.
 
     Args:
-        namespace: Where relations of the profile lie.
+        namespace: The schema and catalog of the profile's relations.
     """
 
     spec: ClassVar[EngineSpec]
@@ -203,7 +203,7 @@ class BaseSession(ABC):
     def transaction(self) -> AbstractContextManager[None]:
         return nullcontext()
 
-    def hold(self, relation: Relation) -> None:  # noqa: B027 (nobody waits, if not said otherwise)
+    def hold(self, relation: Relation) -> None:  # noqa: B027 (the default has no lock)
         pass
 
     def turn(self) -> AbstractContextManager[None]:
@@ -214,14 +214,14 @@ class BaseSession(ABC):
 
 
 def looking_at(session: S, place: Namespace) -> S:
-    """Return a session as it names the relations of another place that it can read; it is not closed by itself."""
+    """Return a session with the relation names of another place that it can read; it must not be closed."""
     named = copy(session)
     named._namespace = place
     return named
 
 
 def total(stats: Iterable[Stats]) -> Stats:
-    """Add what several statements came to.
+    """Add the results of several statements; a sum is None if one of its numbers is unknown.
 
     >>> total([Stats(2, 10), Stats(3)])
     Stats(rows=5, bytes=None, job=None)

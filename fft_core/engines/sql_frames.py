@@ -1,4 +1,4 @@
-"""Frames and files by nothing but SELECT and INSERT: for engines whose drivers have no way of their own for Arrow."""
+"""Frames and files by SELECT and INSERT alone, for engines whose drivers have no support for Arrow."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ from fft_core.names import Relation
 if TYPE_CHECKING:
     import pyarrow as pa
 
-Values: TypeAlias = Sequence[object]  # those of one column
+Values: TypeAlias = Sequence[object]  # the values of one column
 
 
 class SqlFrames:
-    """Reads what a query gives, and inserts values into temporary tables.
+    """Frames from the rows of queries, and rows of frames in temporary tables.
 
-    An author overrides `held` if the engine has other values than those of Python, and `insert` if its driver is
-    quicker than statements with literals in them.
+    An author of an engine overrides `held` if its values differ from those of Python, and `insert` if its driver is
+    faster than statements with literals.
 
     Args:
         session: Runs the statements.
-        arrow_types: The Arrow types of the engine's types, by name in small letters: `{"bigint": "int64"}`. What stands
-            in parentheses behind a type does not count. Values of a type that is not here decide for themselves.
+        arrow_types: The Arrow types of the engine's types, by lower-case name: `{"bigint": "int64"}`. Parentheses
+            behind a type are ignored. For a type that is missing here, Arrow infers the type from the values.
     """
 
     rows_at_once: ClassVar[int] = 500
@@ -47,11 +47,11 @@ class SqlFrames:
         self._numbers = count()
 
     def held(self, value: object, type: str) -> object:
-        """Return a value as the engine holds it in a column of a type. Raises ValueError if it cannot."""
+        """Return a value as the engine stores it in a column of a type. Raises ValueError if it cannot."""
         return value
 
     def literal(self, value: object) -> str:
-        """Spell a value that is held, or a text of it, to be cast to the type of its column."""
+        """Render a value from `held`, or its text, as a literal that is cast to the type of its column."""
         spelling = self.session.spelling
         match value:
             case datetime() if value.tzinfo is not None:
@@ -65,7 +65,7 @@ class SqlFrames:
         return spelling.literal(value)
 
     def insert(self, place: Relation, columns: Sequence[ColumnType], rows: Sequence[Row]) -> None:
-        """Insert rows of values that are held into a table of these columns."""
+        """Insert rows of values from `held` into a table with these columns."""
         spelling = self.session.spelling
         names = [spelling.quoted(column.name) for column in columns]
         casts = [spelling.cast_to(f"_ff_v.{name}", c.type) for name, c in zip(names, columns, strict=True)]
@@ -146,7 +146,7 @@ class SqlFrames:
         try:
             yield place
         finally:
-            with suppress(EngineError):  # of a session that was interrupted or closed; the table goes with it
+            with suppress(EngineError):  # the session was interrupted or closed, which drops the table
                 self.session.execute(self.session.spelling.drop(place, "table"))
 
     @contextmanager
@@ -178,8 +178,8 @@ class SqlFrames:
     def _misfit(
         self, table: CsvTable, columns: Sequence[ColumnType], texts: Sequence[Sequence[str | None]]
     ) -> SeedError | None:
-        """Find the first text that only the engine can tell is not of its type, after it has refused one."""
-        self.session.fetch("select 1")  # where nothing is answered any more, no text is to blame
+        """Find the first text that the engine cannot cast, if only it can check that; called after a failed insert."""
+        self.session.fetch("select 1")  # fails if the engine no longer answers: then no text is the reason
         for index, column in enumerate(table.columns):
             for text in () if column.is_checked else dict.fromkeys(texts[index]):
                 if text is not None and not self._is_castable(text, columns[index].type):
@@ -208,10 +208,10 @@ class SqlFrames:
 
 
 def _arrow_type(name: str | None) -> pa.DataType | None:
-    """Make a type of its name, as in `timestamp[us, tz=UTC]`."""
+    """Return the Arrow type of a name such as `timestamp[us, tz=UTC]`; None without a name."""
     import pyarrow as pa
 
-    if name == "timestamp[us, tz=UTC]":  # it has no alias
+    if name == "timestamp[us, tz=UTC]":  # pyarrow has no alias for it
         return pa.timestamp("us", "UTC")
     alias: Any = pa.type_for_alias
     found: pa.DataType | None = alias(name) if name else None
@@ -219,7 +219,7 @@ def _arrow_type(name: str | None) -> pa.DataType | None:
 
 
 def _as_arrow(value: object, kind: pa.DataType | None) -> object:
-    """Give what the engine holds as Arrow takes it: a time that is a text, a truth value that is a number."""
+    """Return an engine's value as Arrow takes it: a time may be a text in the engine, and a boolean a number."""
     name = str(kind)
     if isinstance(value, str) and name.startswith("timestamp"):
         time = datetime.fromisoformat(value)
@@ -232,7 +232,7 @@ def _as_arrow(value: object, kind: pa.DataType | None) -> object:
 
 
 def _word_of(kind: Any) -> str | None:
-    """Name an Arrow type in FFT's words; None if there is no word."""
+    """Return FFT's name for an Arrow type; None if there is none."""
     import pyarrow as pa
 
     types: Any = pa.types
@@ -257,7 +257,7 @@ def _word_of(kind: Any) -> str | None:
 
 
 def _values(field: pa.Field[Any], column: Any) -> Values:
-    """Give a column of a batch as values of Python. Raises EngineError for what Python cannot hold."""
+    """Return a batch's column as Python values. Raises EngineError for values that Python cannot hold."""
     import pyarrow as pa
 
     try:
@@ -277,7 +277,7 @@ def _unstorable(field: pa.Field[Any], what: str) -> EngineError:
 
 
 def _texts(table: CsvTable) -> Iterator[Sequence[Sequence[str | None]]]:
-    """Give the texts of all columns, in as many parts as the file is read in."""
+    """Yield the texts of all columns, in the parts in which the file is read."""
     if isinstance(table.rows, ListedRows):
         yield table.rows.fixed(table.fixes)
         return
@@ -286,7 +286,7 @@ def _texts(table: CsvTable) -> Iterator[Sequence[Sequence[str | None]]]:
 
 
 def _with_read_texts(table: pa.Table, declared: Mapping[str, str]) -> pa.Table:
-    """Read the texts of columns that are declared to have another type."""
+    """Convert the texts of columns that are declared to have another type."""
     import pyarrow as pa
 
     for place, field in enumerate(table.schema):

@@ -1,4 +1,4 @@
-"""The mark that a build leaves in the comment of a relation, beside what others write there."""
+"""The mark that a build leaves in the comment of a relation, beside the text that users write there."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _MARK = re.compile(r"\n?\[fft ([0-9a-f]+) ([0-9a-f]+)\]")
 
 
 def marked(text: str, stamp: str, signature: str) -> str:
-    """Put the mark of a build behind a text; `signature` says what the relation was made of.
+    """Return a text with the mark of a build behind it; `signature` is a digest of the relation's columns or query.
 
     >>> marked("All users.", "a1", "b2")
     'All users.\\n[fft a1 b2]'
@@ -19,7 +19,7 @@ def marked(text: str, stamp: str, signature: str) -> str:
 
 
 def unmarked(comment: str | None) -> str:
-    """Give what somebody wrote into a comment, without marks.
+    """Return the text that users wrote into a comment, without marks.
 
     >>> unmarked("All users.\\n[fft a1 b2]")
     'All users.'
@@ -28,7 +28,7 @@ def unmarked(comment: str | None) -> str:
 
 
 def with_text(comment: str | None, text: str) -> str:
-    """Put another text into a comment, whose mark stays.
+    """Return a comment with another text and the same mark.
 
     >>> with_text("All users.\\n[fft a1 b2]", "Users [fft c3 d4]")
     'Users \\n[fft a1 b2]'
@@ -38,18 +38,18 @@ def with_text(comment: str | None, text: str) -> str:
 
 
 def stamp_in(comment: str | None, signature: str | None) -> str | None:
-    """Read the stamp in a comment; None where the relation is made of something else by now.
+    """Return the stamp in a comment; None if the relation's signature has changed since the stamp was written.
 
     Args:
         comment: A relation's comment.
-        signature: What the relation is made of; None where a change of that would have taken the comment away.
+        signature: The relation's signature now; None if a change of the relation would have removed the comment.
     """
     mark = _MARK.search(comment or "")
     return mark.group(1) if mark and signature in (None, mark.group(2)) else None
 
 
 def columns_digest(columns: Iterable[tuple[str, str]]) -> str:
-    """Digest names and types of columns, as the signature of a table.
+    """Return a digest of the names and types of columns, as the signature of a table.
 
     >>> columns_digest([("id", "BIGINT")])
     '595244f7aef1e51c'

@@ -1,4 +1,4 @@
-"""What the statements of one session take; each of them goes to the logger `fft.sql`, for whoever listens there."""
+"""The time that the statements of one session take. Each statement is logged by the logger `fft.sql`."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ class Trace:
     """The statements of one session, which is used by one thread at a time.
 
     Attributes:
-        seconds: What all of them took together.
-        node: The model, seed or source that they are run for, for the log.
-        mask: Takes secrets out of what the log is told.
+        seconds: The time of all statements together.
+        node: The model, seed or source that the statements run for, for the log.
+        mask: Removes secrets from the text for the log.
     """
 
     def __init__(self) -> None:
@@ -27,7 +27,7 @@ class Trace:
 
     @contextmanager
     def about(self, node: str) -> Iterator[None]:
-        """Say in the log what the statements inside are run for."""
+        """Log the statements inside the context with the name of a node."""
         before, self.node = self.node, node
         try:
             yield
@@ -35,7 +35,7 @@ class Trace:
             self.node = before
 
     def ended(self, sql: str, started: float) -> None:
-        """Count a statement that began at this time of `time.perf_counter()`, and show it to those who listen."""
+        """Add the time of a statement that began at a time of `time.perf_counter()`, and log the statement."""
         seconds = time.perf_counter() - started
         self.seconds += seconds
         if _log.isEnabledFor(logging.DEBUG):

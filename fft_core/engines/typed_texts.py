@@ -1,4 +1,4 @@
-"""Texts of a declared type as values of Python, for engines that are given values, and not texts to be cast."""
+"""Texts of a declared type as Python values, for engines that take values instead of texts to cast."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _TIME = re.compile(
 
 
 def reader_of(declared: str) -> Callable[[str], object]:
-    """Return what reads a text that fits a declared type, see `declared_types`; other texts stay texts.
+    """Return the function that converts texts of a declared type, see `declared_types`; texts of other types stay text.
 
-    It raises ValueError for what a database can hold and Python cannot, as a date that is infinite.
+    It raises ValueError for values that a database can hold and Python cannot, such as an infinite date.
 
     >>> reader_of("date")("2024-1-31"), reader_of("boolean")("TRUE"), reader_of("uuid")("a-b")
     (datetime.date(2024, 1, 31), True, 'a-b')

@@ -1,1 +1,1 @@
-"""One run: decide, build, tell."""
+"""One run: decide, build, report."""

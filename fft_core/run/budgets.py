@@ -1,4 +1,4 @@
-"""What the builds of a run have spent, held against budgets.yml."""
+"""The amounts that the builds of a run have used, compared with the limits of budgets.yml."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _MEASURES: Mapping[Measure, str] = {
 
 
 class BudgetError(FftError):
-    """A run has spent more than a budget allows; what it has built stays."""
+    """A run has reached a limit of a budget; the relations that it has built stay."""
 
 
 @dataclass(frozen=True)
@@ -30,11 +30,11 @@ class Excess:
     """A limit that is exceeded.
 
     Attributes:
-        of: What the budget is for: the run, a model or a tag.
-        measure: What is limited.
-        spent: How much it was.
-        limit: The amount from which on it is exceeded.
-        is_error: Whether the run fails for it.
+        of: The subject of the budget: the run, a model or a tag.
+        measure: The limited quantity.
+        spent: The amount used.
+        limit: The limit; amounts of this size or more exceed it.
+        is_error: Whether the run fails because of it.
     """
 
     of: str
@@ -49,7 +49,7 @@ class Excess:
 
 @dataclass
 class _Spent:
-    """Sums of what is known; what no engine told of is not in them, and is never taken for 0."""
+    """Sums of the known amounts; an amount that the engine does not report is left out, and never counts as 0."""
 
     sums: dict[Measure, int] = field(default_factory=dict)
 
@@ -60,10 +60,10 @@ class _Spent:
 
 
 class BudgetWatch:
-    """Counts what a run spends. Threads may share it.
+    """The sums of a run's amounts, also by model and by tag. Threads may share it.
 
     Args:
-        project: Its budgets, and the tags of its models.
+        project: The project, with its budgets and the tags of its models.
     """
 
     def __init__(self, project: Project) -> None:
@@ -74,7 +74,7 @@ class BudgetWatch:
         self._tags: dict[str, _Spent] = {}
 
     def add(self, result: BuildResult) -> None:
-        """Count what the build of a node has spent."""
+        """Add the amounts of the build of a node."""
         amounts: dict[Measure, int | None] = {
             "bytes_scanned": result.bytes_scanned,
             "rows": result.row_count,

@@ -1,4 +1,4 @@
-"""What a check found in the last runs: since when it does not pass, and how many rows fail over time."""
+"""The history of a check over the last runs: the time since which it does not pass, and the failing rows by run."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from fft_core.project.model import Check, Outcome
 
 @dataclass(frozen=True)
 class CheckMark:
-    """What a check found in one run.
+    """The result of a check in one run.
 
     Attributes:
-        at: When, in UTC.
-        run_id: The run.
-        outcome: What it meant.
-        failing_rows: How many rows failed, or what else the rule counts; None if that is not told.
-        row_count: How many rows there were; None if that is not told.
-        judged: Which rows it judged, in words.
+        at: The time, in UTC.
+        run_id: The id of the run.
+        outcome: The outcome, by its thresholds.
+        failing_rows: The number of failing rows, or of other things that the rule counts; None if unknown.
+        row_count: The number of rows of the relation; None if unknown.
+        judged: A description of the judged rows, for people.
     """
 
     at: datetime
@@ -46,7 +46,7 @@ class CheckMark:
 
 @dataclass(frozen=True)
 class CheckHistory:
-    """The marks of a check, the newest last; `is_whole` if there are no older ones.
+    """The marks of a check, the newest last; `is_whole` if they include the oldest.
 
     >>> from datetime import UTC
     >>> days = [datetime(2026, 1, day, tzinfo=UTC) for day in (1, 2, 3)]
@@ -65,7 +65,7 @@ class CheckHistory:
 
     @cached_property
     def since(self) -> Since | None:
-        """Since when it does not pass; None if it passes, or was never run."""
+        """The time since which the check does not pass; None if it passes, or has never run."""
         failing = list[CheckMark]()
         for mark in reversed(self.marks):
             if mark.outcome == "pass":
@@ -83,9 +83,9 @@ class CheckHistory:
 
 @dataclass(frozen=True)
 class Since:
-    """Since when a check does not pass, and in how many runs.
+    """The time since which a check does not pass, and the number of runs.
 
-    `is_known` if it is known that it passed in the run before, or that there was none.
+    `is_known` if it is certain that the check passed in the run before, or that it had never run before.
     """
 
     at: datetime
@@ -98,7 +98,7 @@ class Since:
 
 
 def history_to_json(check: Check, history: CheckHistory, count: int) -> dict[str, Any]:
-    """Return what is known of a check as plain values, with the newest marks."""
+    """Return the history of a check as plain values, with a number of the newest marks."""
     since = history.since
     return {
         "node": str(check.node),

@@ -1,4 +1,4 @@
-"""Chooses the checked views that the build of a node judges, by what its run knows of them."""
+"""The choice of the checked views that the build of a node judges."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from fft_core.warehouse.warehouse import Warehouse
 def views_to_judge(
     warehouse: Warehouse, known: RunViews, name: str, unreadable: Sequence[Unjudged] = ()
 ) -> ViewsToJudge:
-    """Choose the checked views that the build of a node judges; without any, nothing is asked of the database.
+    """Choose the checked views that the build of a node judges; without checked views, no query is sent.
 
     Args:
         warehouse: The session of this thread.
-        known: What the run knows of its views.
+        known: The checked views of the run.
         name: The node.
-        unreadable: Views that nobody reads yet, and that do not work with the node's rows.
+        unreadable: Views without readers that cannot be read with the node's new rows.
     """
     views, readers = known.live.over(name), known.published_over(warehouse, name)
     if not (views or readers) or (_is_query(warehouse, name) and known.is_as_written(warehouse, name)):
@@ -29,7 +29,7 @@ def views_to_judge(
 
 
 class _Choice:
-    """The choice of one build."""
+    """The choice for one build."""
 
     def __init__(self, warehouse: Warehouse, known: RunViews, name: str) -> None:
         self._warehouse = warehouse
@@ -46,12 +46,12 @@ class _Choice:
         for view in (view for view in views if view.name not in left_out):
             texts = {read: known.text_of(warehouse, read) for read in view.rendered}
             if texts[view.name] == "none" or self._is_judged_later(view):
-                continue  # nobody reads it; or the last table below it is still to be built
+                continue  # it has no readers; or the last table below it is still to be built
             lacks = self._lacks(view, texts)
             if lacks:
                 unjudged.append(Unjudged(view.name, f"{', '.join(lacks)} is not there"))
             elif _is_query(warehouse, name) and known.judged(warehouse, view.name):
-                continue  # with the new text of this one
+                continue  # judged before, with the new text of this node
             elif set(texts.values()) == {"project"}:
                 staged.append(view)
                 ready.append(self._staged(view, texts))
@@ -72,7 +72,7 @@ class _Choice:
         return StagedView(view.name, made, new, tuple(c for c in checks if self._is_judged_now(view, c)))
 
     def _is_judged_now(self, view: LiveView, check: Check) -> bool:
-        """Whether what a check looks into has the rows that it will have when the run is over."""
+        """Return whether the tables that a check looks into have the rows that they will have after the run."""
         if not check.rule.reads:
             return True
         return not any(self._known.is_to_come(self._warehouse, target) for target in view.targets)
@@ -83,7 +83,7 @@ class _Choice:
         return PublishedView(view, texts, checks, waiting)
 
     def _waits(self, check: Check) -> bool:
-        """Whether what a check looks into is still to come."""
+        """Return whether a table that a check looks into is still to be built."""
         warehouse = self._warehouse
         rows = (name for read in check.rule.reads for name in _rows_of(warehouse, read))
         return any(self._known.is_to_come(warehouse, name) for name in rows)
@@ -92,20 +92,21 @@ class _Choice:
         return view.last not in (None, self._name) and self._known.is_to_come(self._warehouse, view.last or "")
 
     def _may_stay(self, view: LiveView, texts: Sequence[str], *, is_new: bool) -> bool:
-        """Whether readers may still find the published text after this build; `is_new` if the new one is judged.
+        """Return whether readers may find the published text after this build; `is_new` if the new one is judged now.
 
-        A later build judges it where that waits for this one: it has the rows of both.
+        It is False as well if a later build judges the published text: that build waits for this one, and has the
+        rows of both.
         """
         warehouse, known = self._warehouse, self._known
         if known.text_of(warehouse, view.name) == "published":
-            return False  # judged with those that are read as they are published
+            return False  # judged anyway, as a view that is read as published
         read = known.published_over(warehouse, view.last) if view.last is not None else {}
         if view.name in read and self._is_judged_later(view):
             return False
         return not (is_new and known.is_bound_to_replace(warehouse, texts, view, self._name))
 
     def _lacks(self, view: LiveView, texts: Mapping[str, str]) -> list[str]:
-        """Name what the queries of a view read, or its checks look into, and what is not there."""
+        """Return the names of the relations that the queries or checks of a view read, and that do not exist."""
         warehouse = self._warehouse
         needed = {
             read: warehouse.relation(read)

@@ -1,4 +1,4 @@
-"""Reading from another environment what is neither part of a run nor built here."""
+"""Reading from another environment the inputs that are neither nodes of a run nor built here."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ from fft_core.warehouse.warehouse import Warehouse
 
 
 class KnownIdentities(Protocol):
-    """What identifies each model and seed."""
+    """The identity of each model and seed."""
 
     def all(self) -> tuple[NodeIdentity, ...]:
-        """Give all of them, in build order."""
+        """Return the identities of all nodes, in build order."""
 
     def of(self, node: Model | Seed) -> NodeIdentity:
-        """Give one."""
+        """Return the identity of one node."""
 
 
 class Deferral:
     """The other environment of a run. Threads may share it.
 
     Args:
-        project: Whose nodes.
-        identities: What identifies them.
-        env: The other environment.
-        nodes: Those that have their turn in the run, and so are never read there; all if None.
+        project: The project.
+        identities: The identities of its nodes.
+        env: The name of the other environment.
+        nodes: The nodes that have their turn in the run, and so are never read there; None for all.
     """
 
     def __init__(self, project: Project, identities: Identities, env: str, nodes: Set[str] | None) -> None:
@@ -56,7 +56,10 @@ class Deferral:
         return find_elsewhere(self._project, self.env)
 
     def look(self, here: Warehouse, remembered: Remembered) -> tuple[Deferred, Remembered]:
-        """Find out what is read there, by what is here; return it, and what is remembered with its versions.
+        """Find the nodes and sources to read there, because they do not exist here.
+
+        Returns:
+            These nodes and sources, and `remembered` with their data versions.
 
         Raises:
             RequestError: the environment cannot be read beside this one.
@@ -79,9 +82,9 @@ class Deferral:
         return deferred, replace(remembered, elsewhere=elsewhere)
 
     def modified(self, here: Warehouse) -> frozenset[str]:
-        """Name the nodes that differ from what was built there, apart from where and by which profile it was.
+        """Return the names of the nodes that differ from their builds there, ignoring places and profiles.
 
-        Raises what `look` raises.
+        Raises the errors of `look`.
         """
         there = self.elsewhere.warehouse(here)
         memory = Memory(self._project)
@@ -91,7 +94,7 @@ class Deferral:
         return modified(placed, without_names(known), sources)
 
     def refuse_outdated(self, here: Warehouse, decision: Decision, deferred: Deferred) -> None:
-        """Raise OutdatedError if what a node reads there has been built since that look."""
+        """Raise OutdatedError if an input that a node reads there has been built since that look."""
         read = self._project.stored_inputs(node) if isinstance(node := self._node(decision), Model) else ()
         names = [name for name in read if isinstance(name, str) and name in deferred.relations]
         if not names:
@@ -105,7 +108,7 @@ class Deferral:
                 raise OutdatedError(f"another run has built {name} in {self.env}")
 
     def refuse_absent(self, decision: Decision, deferred: Deferred) -> None:
-        """Raise MissingRelationError if a node that is built reads what is neither here nor there."""
+        """Raise MissingRelationError if a node to build has an input that exists in neither environment."""
         missing = [name for name in decision.identity.inputs if name in deferred.absent] if decision.is_build else []
         for name in missing:
             own, other = deferred.absent[name]
@@ -119,7 +122,7 @@ class Deferral:
             )
 
     def with_places(self, decision: Decision, here: Warehouse, deferred: Deferred) -> Decision:
-        """Say of a decision where its inputs are read."""
+        """Return a decision with the places where its inputs are read."""
         node = self._node(decision)
         if not isinstance(node, Model):
             return decision
@@ -130,7 +133,7 @@ class Deferral:
         return self._project.node(decision.name)
 
     def _missing_sources(self, here: Warehouse, there: Warehouse) -> Mapping[SourceName, tuple[Relation, Relation]]:
-        """The sources that are not here, with both places; not those that a seed of this run fills."""
+        """Return the sources that do not exist here, with both places, except those that a seed of this run fills."""
         both = {
             name: (here.place(name), there.place(name))
             for name in self._project.sources
@@ -146,7 +149,7 @@ class Deferral:
     def _versions(
         self, there: Warehouse, memory: Memory, deferred: Deferred, remembered: Remembered
     ) -> Mapping[str, str | None]:
-        """The versions of what is read there: by nodes of this run, and by views that are published here."""
+        """Return the versions of the nodes that are read there by nodes of this run, or by views published here."""
         read_here = {read for record in remembered.records.values() for read in record.reads}
         names = {n: name_elsewhere(n, there.place(n)) for n in deferred.there.published if n in self._project_names}
         inputs = {read for identity in self._own_identities() for read in (*identity.inputs, *identity.check_inputs)}
@@ -172,16 +175,16 @@ class Deferral:
 
 
 class IdentitiesByPlace:
-    """What identifies the nodes of a run that reads some from another environment: by where it looked last."""
+    """The identities of nodes in a run that reads from another environment: with the places of its last look."""
 
     def __init__(self, identities: Identities, memory: Memory) -> None:
         self._identities = identities
         self._memory = memory
 
     def all(self) -> tuple[NodeIdentity, ...]:
-        """Give all of them, in build order. Raises ProjectError."""
+        """Return the identities of all nodes, in build order. Raises ProjectError."""
         return tuple(map(self._memory.deferred.identity, self._identities.all()))
 
     def of(self, node: Model | Seed) -> NodeIdentity:
-        """Give one. Raises RenderError."""
+        """Return the identity of one node. Raises RenderError."""
         return self._memory.deferred.identity(self._identities.of(node))

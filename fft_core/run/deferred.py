@@ -1,4 +1,4 @@
-"""What a run reads from another environment, as it found it when it looked."""
+"""The nodes and sources that a run reads from another environment, as of its last look at the databases."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from fft_core.project.model import SourceName
 
 @dataclass(frozen=True)
 class Deferred:
-    """What a run reads from another environment, and what was built there.
+    """The nodes and sources that a run reads from another environment, and the state of that environment.
 
     Attributes:
         env: The name of that environment.
-        relations: Where it is read there, by models, seeds and sources.
-        absent: What is neither here nor there, with both places.
-        there: The records of that environment, and what exists there.
+        relations: The relation that is read there, for each model, seed or source.
+        absent: The nodes and sources that exist in neither environment, with their places in both.
+        there: The records of that environment, and the state of its relations.
     """
 
     env: str = ""
@@ -29,14 +29,14 @@ class Deferred:
     there: Remembered = field(default_factory=Remembered)
 
     def identity(self, identity: NodeIdentity) -> NodeIdentity:
-        """Give what identifies a node by where it reads: the text of a view names the place, and follows it."""
+        """Return the identity of a node in this run: the text of a view names the places of its inputs."""
         is_text = identity.is_view or identity.config.get("materialized") == "materialized_view"
         if not is_text or not any(name in self.relations for name in identity.inputs):
             return identity
         return replace(identity, inputs=tuple(map(self._name, identity.inputs)))
 
     def place(self, name: str | SourceName, own: Relation, env: str) -> InputPlace:
-        """Say where an input is read: here, or in the other environment."""
+        """Return the place where an input is read: in this environment, or in the other one."""
         relation = self.relations.get(name)
         return InputPlace(str(name), str(relation or own), self.env if relation else env)
 
@@ -46,8 +46,8 @@ class Deferred:
 
 
 def name_elsewhere(name: str, relation: Relation) -> str:
-    """Name a node that is read in another environment: for views, a place of its own is another input.
+    """Return the input name of a node that is read in another environment: a view's inputs include their places.
 
-    It has no blank: a name with one is that of what users defined, see `is_definition`.
+    It has no blank: names with a blank are those of user-defined objects, see `is_definition`.
     """
     return f"{name}@{relation}".replace(" ", "%20")

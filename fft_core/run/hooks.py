@@ -1,7 +1,7 @@
 """Hooks of a run: statements and functions before and after it, and before and after each model that it builds.
 
-What they are given is as documented for FFT. A hook stands outside of a build's stage: rows are published whole or not
-at all, whatever a hook does.
+Their arguments are as documented for FFT. A hook runs outside of a build's stage: a build publishes all of its rows or
+none, and no hook can change that.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class HookError(FftError):
-    """A hook failed; `hook` is its name, and `phase` when it ran."""
+    """The failure of a hook; `hook` is its name, and `phase` the phase in which it ran."""
 
     def __init__(self, hook: Hook, cause: FftError, hint: str | None = None) -> None:
         self.hook, self.phase = hook.name, hook.phase
@@ -38,7 +38,7 @@ class HookError(FftError):
 
 @dataclass
 class RunStats:
-    """What the models of a run came to so far."""
+    """The totals of the models of a run so far."""
 
     built: int = 0
     rows: int = 0
@@ -46,7 +46,7 @@ class RunStats:
     failed: list[str] = field(default_factory=list)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values, for a hook in Python."""
+        """Return plain values, for hooks in Python."""
         return {
             "models_built": self.built,
             "rows_affected": self.rows,
@@ -59,8 +59,8 @@ class Hooks:
     """The hooks of one run. Threads may share it.
 
     Args:
-        project: Whose hooks.
-        session: Gives the session of a thread.
+        project: The project of the hooks.
+        session: Returns the session of the calling thread.
     """
 
     def __init__(self, project: Project, session: Callable[[], Warehouse]) -> None:
@@ -69,7 +69,7 @@ class Hooks:
         self._run_id = ""
         self._lock = threading.Lock()
         self._started_at: datetime | None = None
-        self._failed: HookError | None = None  # before anything was built
+        self._failed: HookError | None = None  # of on_run_start
         self._has_ended = False
         self._stats = RunStats()
 
@@ -79,10 +79,10 @@ class Hooks:
         return self._started_at is not None and self._failed is None and not self._has_ended
 
     def begin(self, run_id: str | None = None) -> None:
-        """Run those of on_run_start, once. Raises HookError: nothing is to be built then.
+        """Run the hooks of on_run_start, once. Raises HookError, also at later calls: nothing is built then.
 
         Args:
-            run_id: What hooks are told of the run; a new one if None.
+            run_id: The id of the run for hooks; None for a new one.
         """
         if not self._project.hooks:
             return
@@ -90,7 +90,7 @@ class Hooks:
             if self._started_at is None:
                 self._run_id, self._started_at = run_id or uuid.uuid4().hex, datetime.now(UTC)
                 try:
-                    _ = self._chosen  # a selector that is none is told of before anything runs
+                    _ = self._chosen  # an invalid selector is an error before any hook runs
                     self._run_all(self._session(), "on_run_start", None)
                 except HookError as error:
                     self._failed = error
@@ -98,10 +98,10 @@ class Hooks:
                 raise self._failed
 
     def end(self, error: str | None = None) -> None:
-        """Run those of on_run_end, once, if the run has begun. Raises HookError, after all of them had their turn.
+        """Run the hooks of on_run_end, once, if the run has begun. Raises HookError, after all of them have run.
 
         Args:
-            error: Why the run failed, if it did.
+            error: The error of the run, if it failed.
         """
         with self._lock:
             if not self.has_begun:
@@ -111,14 +111,15 @@ class Hooks:
             self._run_all(self._session(), "on_run_end", None, failed)
 
     def before(self, warehouse: Warehouse, model: Model) -> None:
-        """Run those of before_model. Raises HookError: the model is not built then."""
+        """Run the hooks of before_model. Raises HookError: the model is not built then."""
         self._run_all(warehouse, "before_model", model)
 
     def after(self, warehouse: Warehouse, model: Model, outcome: BuildResult | FftError) -> None:
-        """Run those of after_model, when the model is published or has failed.
+        """Run the hooks of after_model, when the model is published or has failed.
 
         Raises:
-            HookError: the rows stay published, and the record is removed: the next run builds the model once more.
+            HookError: a hook failed after a build. The rows stay published, and the record is removed, so that the next
+                run builds the model again.
         """
         with self._lock:
             if isinstance(outcome, FftError):
@@ -136,7 +137,7 @@ class Hooks:
                 raise
 
     def caused(self, error: FftError) -> bool:
-        """Whether an error is that of a hook."""
+        """Return whether an error is that of a hook."""
         return isinstance(error, HookError)
 
     def _of(self, phase: Phase, model: Model | None) -> Sequence[Hook]:
@@ -152,7 +153,7 @@ class Hooks:
 
     @cached_property
     def _chosen(self) -> Mapping[int, frozenset[str]]:
-        """The models of each hook, by its identity: those that one of its selectors chooses."""
+        """The models of each hook, by its `id()`: those that one of its selectors selects."""
         every = frozenset(self._project.models)
         return {
             id(hook): frozenset().union(*(self._select(hook, text) for text in hook.select)) if hook.select else every
@@ -160,7 +161,7 @@ class Hooks:
         }
 
     def _select(self, hook: Hook, text: str) -> frozenset[str]:
-        """Choose models by a selector of a hook. Raises HookError if it is none, or names what is nowhere."""
+        """Select models by a selector of a hook. Raises HookError if it is not valid, or names an unknown model."""
         from fft_core.project.model.selection import select  # most projects have no hooks
 
         if model_name(text) in self._project.elsewhere:
@@ -184,13 +185,13 @@ class Hooks:
                 self._run_one(warehouse, hook, self._context(hook, model, error, outcome))
             except FftError as failed:
                 first = first or HookError(hook, failed)
-                if phase != "on_run_end":  # there each has its turn
+                if phase != "on_run_end":  # all hooks of on_run_end run
                     break
         if first is not None:
             raise first
 
     def _run_one(self, warehouse: Warehouse, hook: Hook, context: Mapping[str, Any]) -> None:
-        """Run a hook in a session of its own, in which unqualified names mean the profile's schema."""
+        """Run a hook; one in SQL in a session of its own, in which unqualified names mean the profile's schema."""
         try:
             if hook.sql is None:
                 warehouse.compiler.call_hook(hook, context)
@@ -238,7 +239,7 @@ class Hooks:
 
 
 def _about(model: Model, outcome: BuildResult | FftError | None) -> dict[str, Any]:
-    """Describe a model as hooks of FFT know it: one in SQL is called as its file, with `.ff`."""
+    """Return the description of a model for hooks, as in FFT: a SQL model has the name of its file, with `.ff`."""
     failed = outcome if isinstance(outcome, FftError) else None
     built = outcome if not isinstance(outcome, FftError) else None
     return {

@@ -1,4 +1,4 @@
-"""Which checked views are live over a model or seed: what it publishes, their readers see at once."""
+"""The checked views over each model or seed: their readers see its new rows as soon as they are published."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ from fft_core.project.model.project import waiting_levels
 
 @dataclass(frozen=True)
 class LiveView:
-    """A view with checks of severity error, and what its rows follow by themselves.
+    """A view with checks of severity error, and the nodes whose rows it shows.
 
     Attributes:
-        name: The view.
+        name: The name of the view.
         follows: The views that it reads, also through others and ephemeral models, and the tables and seeds below them.
-        tables: Those of them that have rows of their own, in build order.
-        rendered: All views whose queries make its rows, or the rows that its relationships checks look into: each after
-            those that it reads, and the view itself among them.
-        targets: The tables below what its relationships checks look into, in build order; those of `tables` left out.
-        last: The last of its tables that the run may build: that build judges the view. None if the run builds none.
+        tables: The nodes in `follows` that have rows of their own, in build order.
+        rendered: The view itself, and all views whose queries make its rows, or the rows that its relationships checks
+            look into; each after those that it reads.
+        targets: The tables that its relationships checks look into, also through views, in build order, without those
+            in `tables`.
+        last: The last of `tables` that the run may build: that build judges the view. None if the run builds none.
     """
 
     name: str
@@ -33,11 +34,11 @@ class LiveView:
 
 
 class LiveViews:
-    """The checked views of a project, by what they are live over; found when first asked for.
+    """The checked views of a project, by the nodes below them; found at first use.
 
     Args:
-        project: Whose views.
-        built: The nodes that the run may build; all where None.
+        project: The project of the views.
+        built: The nodes that the run may build; None for all.
     """
 
     def __init__(self, project: Project, built: Set[str] | None = None) -> None:
@@ -45,15 +46,15 @@ class LiveViews:
         self._built = built
 
     def over(self, name: str) -> Sequence[LiveView]:
-        """Give the views that change with a model or seed; of a view, those that read it."""
+        """Return the checked views whose rows change with a model or seed; for a view, those that read it."""
         return self._by_node.get(name, ())
 
     def of(self, name: str) -> LiveView | None:
-        """Give a view, if it has checks that hold back what it reads."""
+        """Return a view, if it has checks of severity error."""
         return self._views.get(name)
 
     def goes_after(self, name: str) -> tuple[str, ...]:
-        """Name what a table waits for, so that the views over it are judged with the last rows of a run."""
+        """Return the tables that a table waits for, so that views over it are judged with the last rows of a run."""
         found: dict[str, None] = {}
         for view in self.over(name):
             if view.last == name:
@@ -62,11 +63,11 @@ class LiveViews:
         return tuple(found)
 
     def ordered(self, names: Iterable[str]) -> tuple[str, ...]:
-        """Put models and seeds in an order in which all waiting goes: that of reading, and that of `goes_after`."""
+        """Sort models and seeds so that each is after the nodes that it waits for: its inputs, and `goes_after`."""
         return tuple(sorted(names, key=lambda name: self._rank[name]))
 
     def checks_of(self, view: str) -> tuple[Check, ...]:
-        """The checks of a view that hold back what it reads."""
+        """Return the checks of a view that hold back the tables below it: those of severity error."""
         return tuple(check for check in self._project.checks_of(view) if check.severity == "error")
 
     def _is_built(self, name: str) -> bool:
@@ -102,7 +103,7 @@ class LiveViews:
 
     @cached_property
     def _rank(self) -> Mapping[str, int]:
-        """The place of each node in one order, in which all waiting goes; what others look into is early."""
+        """The position of each node, after the nodes that it waits for; nodes that checks look into are early."""
         looked_into = {
             name
             for check in self._project.checks
@@ -120,7 +121,7 @@ class LiveViews:
         }
 
     def _looked_into(self, name: str) -> list[str]:
-        """The stored nodes that the relationships checks of a view look into."""
+        """Return the stored nodes that the relationships checks of a view look into."""
         if name not in self._project.models or not self._project.models[name].is_query:
             return []
         targets = [read for check in self.checks_of(name) for read in check.rule.reads]
@@ -131,7 +132,7 @@ class LiveViews:
         return name in self._project.models and self._project.models[name].is_query
 
     def _followed(self, name: str) -> set[str]:
-        """What is stored and makes the rows of a view: through views and ephemeral models, down to what has rows."""
+        """Return the stored nodes that make the rows of a view: views, also through ephemeral models, and tables."""
         seen, frontier = {name}, [name] if self._is_text(name) else []
         while frontier:
             reads = self._project.reads(frontier.pop())
@@ -141,6 +142,6 @@ class LiveViews:
         return {read for read in seen - {name} if self._is_query(read) or not self._is_text(read)}
 
     def _is_text(self, name: str) -> bool:
-        """Whether a node has no rows of its own."""
+        """Return whether a node has no rows of its own."""
         model = self._project.models.get(name)
         return model is not None and (model.is_query or model.is_ephemeral)

@@ -1,4 +1,4 @@
-"""What one run remembers of its warehouse: the records, what exists, versions of sources, and what it built itself."""
+"""The memory of one run: records, states of relations and versions of sources, as read, and its own builds since."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from fft_core.engines.late import LateSession
+from fft_core.engines.protocol import Row
 from fft_core.names import Relation
 from fft_core.plan.decide import reached_by_views
 from fft_core.plan.fingerprint import NodeIdentity
 from fft_core.plan.records import BuildRecord, Published, Remembered
 from fft_core.project.model import Project, SourceName
 from fft_core.run.deferred import Deferred
+from fft_core.run.known_facts import facts_of
+from fft_core.warehouse.published import Facts, remembered
 from fft_core.warehouse.published import published_nodes as published_nodes
-from fft_core.warehouse.published import remembered
 from fft_core.warehouse.source_versions import source_version
 from fft_core.warehouse.warehouse import Warehouse
 
@@ -23,19 +26,21 @@ if TYPE_CHECKING:
 
 
 class OutdatedError(Exception):
-    """Another run has built what a decision is about, or what it reads, since this run looked."""
+    """Another run has built the node of a decision, or one of its inputs, since this run looked at the warehouse."""
 
 
 @dataclass(frozen=True)
 class Look:
-    """What a run read of its warehouse at one moment, with what it has published itself since then.
+    """The state of the warehouse, as a run read it at one moment, with the run's own builds since then.
 
     Attributes:
-        number: How often the run has read it; a later look has a higher number.
-        openings: How often the process had got the database by then, see `Session.openings`.
-        remembered: The records and what exists.
-        deferred: What is read from another environment.
-        mark: While it is that of the database, nothing has been committed there since, see `Versions.change_mark`.
+        number: The number of the look; a later look has a higher number.
+        openings: The number of times that the process had opened the database by then, see `Session.openings`.
+        remembered: The records, and the states of the relations.
+        deferred: The nodes and sources that are read from another environment.
+        rows: The rows of all records, as they were read.
+        mark: The change mark of the database. If it is the same later, nothing was committed since the look; see
+            `Versions.change_mark`.
     """
 
     number: int
@@ -43,16 +48,17 @@ class Look:
     remembered: Remembered
     deferred: Deferred = field(default_factory=Deferred)
     mark: Hashable | None = None
+    rows: Sequence[Row] = ()
 
 
 class Memory:
-    """What one run remembers. Threads may share it: what they are given is frozen.
+    """The memory of one run. Threads may share it: the values that it returns are frozen.
 
     Versions of sources are read at most once in a look, before the first build that reads them.
 
     Args:
-        project: Whose nodes.
-        deferral: From which other environment some of them are read.
+        project: The project.
+        deferral: The other environment from which some of its nodes are read, if there is one.
     """
 
     def __init__(self, project: Project, deferral: Deferral | None = None) -> None:
@@ -69,44 +75,46 @@ class Memory:
         with self._lock:
             if self._look is None:
                 mark = self._mark(warehouse)
-                deferred, known = self._read(warehouse)
-                self._look = Look(self._number, warehouse.engine.openings(), known, deferred, mark)
+                facts = facts_of(warehouse)
+                deferred, known = self._known(warehouse, facts)
+                openings = warehouse.engine.openings()
+                self._look = Look(self._number, openings, known, deferred, mark, facts.records)
             if self._deferral is not None:
                 warehouse.defer(self._look.deferred.relations)
             return self._look
 
     @property
     def deferred(self) -> Deferred:
-        """What is read from another environment, by the last look."""
+        """The nodes and sources that are read from another environment, as of the last look."""
         look = self._look
         return look.deferred if look is not None else Deferred()
 
     def still_holds(self, look: Look, warehouse: Warehouse) -> bool:
-        """Whether it is known that nothing has been committed since a look."""
+        """Return whether it is certain that nothing has been committed since a look."""
         return look.mark is not None and look.mark == self._mark(warehouse)
 
     def again(self, look: Look) -> Look:
-        """Return a look with what was published since. Raises OutdatedError if the warehouse has been read again."""
+        """Return a look with the builds since then. Raises OutdatedError if the warehouse has been read again."""
         with self._lock:
             if self._look is None or self._look.number != look.number:
                 raise OutdatedError("the records were read again")
             return self._look
 
     def recall(self, warehouse: Warehouse) -> Remembered:
-        """Return what is remembered, as of now."""
+        """Return the records and states, with the builds of this run so far."""
         return self.look(warehouse).remembered
 
     def known_to(
         self, warehouse: Warehouse, identities: Sequence[NodeIdentity]
     ) -> tuple[Remembered, Mapping[str, str | None]]:
-        """Return what is remembered, and the versions of all sources that some nodes read, through views as well."""
+        """Return the records and states, and the versions of all sources that some nodes read, also through views."""
         with warehouse.engine.turn():
             known = self.recall(warehouse)
             names = reached_by_views(known, {n for s in identities for n in (*s.inputs, *s.check_inputs)})
             return known, self.versions_of_sources(warehouse, names)
 
     def versions_of_sources(self, warehouse: Warehouse, names: Iterable[str]) -> dict[str, str | None]:
-        """Return the versions of those names that are sources; None for a source that can give no version."""
+        """Return the versions of those names that are sources; None for a source without a version."""
         sources = {str(name): source for name, source in self._project.sources.items()}
         wanted = [name for name in names if name in sources]
         with self._lock:
@@ -119,7 +127,7 @@ class Memory:
             return {name: self._source_versions[name] for name in wanted}
 
     def note(self, record: BuildRecord, published: Published) -> BuildRecord | None:
-        """Remember what this run has just published; return the record that was known of the node before."""
+        """Remember a build that this run has just published; return the former record of the node, if it is known."""
         with self._lock:
             if self._look is None:
                 return None
@@ -128,28 +136,30 @@ class Memory:
             return last
 
     def note_attached(self, node: str, attached: str) -> None:
-        """Remember what is attached to a node since this run has built another one."""
+        """Remember the grants, indexes and constraints of a node, after this run has changed them."""
         with self._lock:
             if self._look is not None:
                 self._look = replace(self._look, remembered=self._look.remembered.with_attached(node, attached))
 
     def forget(self) -> None:
-        """Read the records and the versions of sources again, when they are next asked for."""
+        """Read the records and the versions of sources again at the next request for them."""
         with self._lock:
             self._number += 1
             self._look = None
             self._source_versions.clear()
 
     def forget_source(self, name: SourceName) -> None:
-        """Read the version of a source again: this run has filled it."""
+        """Read the version of a source again at the next request for it, because this run has filled the source."""
         with self._lock:
             self._source_versions.pop(str(name), None)
 
-    def _read(self, warehouse: Warehouse) -> tuple[Deferred, Remembered]:
-        known = remembered(warehouse)
+    def _known(self, warehouse: Warehouse, facts: Facts) -> tuple[Deferred, Remembered]:
+        known = remembered(warehouse, facts)
         return self._deferral.look(warehouse, known) if self._deferral else (Deferred(), known)
 
     def _mark(self, warehouse: Warehouse) -> Hashable | None:
+        if isinstance(warehouse.engine, LateSession):  # for plans only, which never ask whether a look still holds
+            return None
         if self._one_of_each_catalog is None:
             places = (warehouse.place(node.name) for node in self._project.stored())
             self._one_of_each_catalog = tuple({place.catalog: place for place in places}.values())

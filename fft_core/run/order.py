@@ -1,4 +1,4 @@
-"""Which of the ready steps should begin first: the one that begins the longest way to the end of the run."""
+"""The order of ready steps: first the one on the longest path to the end of the run."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from statistics import median
 
 
 def remaining_seconds(dependencies: Mapping[str, Set[str]], seconds: Mapping[str, float]) -> dict[str, float]:
-    """For each step the time of the longest path that begins with it; a step of unknown duration takes the median.
+    """Return the seconds of the longest path from each step; a step of unknown duration counts as the median.
 
     >>> remaining_seconds({"a": set(), "b": {"a"}, "c": {"a"}}, {"a": 1, "b": 5, "c": 2})
     {'c': 2, 'b': 5, 'a': 6}
@@ -25,7 +25,7 @@ def remaining_seconds(dependencies: Mapping[str, Set[str]], seconds: Mapping[str
 
 
 def inverted(dependencies: Mapping[str, Set[str]]) -> dict[str, list[str]]:
-    """For each step those that need it."""
+    """Return for each step the steps that depend on it."""
     dependents: dict[str, list[str]] = {}
     for step_key, needed in dependencies.items():
         for upstream in needed:

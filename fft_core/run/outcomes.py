@@ -1,24 +1,26 @@
-"""What becomes of the steps of a run, told as values: reports, events and lines on a terminal are made from them."""
+"""The outcomes of a run's steps, as values: reports, events and lines on a terminal are made from them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-from fft_core.build.publish import BuildResult
 from fft_core.checks.results import CheckFailedError, CheckResult, JudgedView
 from fft_core.errors import FftError
 from fft_core.names import Relation
 from fft_core.project.model import Model, Seed, Source
 from fft_core.run.results import CheckRunResult, HttpRunResult, NodeKind, NodeRunResult, RunError
-from fft_core.run.turn import ReuseResult
+
+if TYPE_CHECKING:
+    from fft_core.build.publish import BuildResult
+    from fft_core.run.turn import ReuseResult
 
 
 @dataclass(frozen=True)
 class StepStarted:
-    """The turn of a node has come."""
+    """The beginning of a node's turn."""
 
     name: str
     at: datetime
@@ -26,12 +28,12 @@ class StepStarted:
 
 @dataclass(frozen=True)
 class StepEnded:
-    """The turn of a node is over, or will not come.
+    """The end of a node's turn, or of a run in which the node has no turn.
 
     Attributes:
-        result: What became of it.
-        remarks: Which checks did not pass, or what it lacks, in words.
-        views: Views whose checks judged its rows, if these were not published.
+        result: The result of the node.
+        remarks: Texts for people: checks that did not pass, failed inputs, views that were not judged.
+        views: The views whose checks judged its rows, if the rows were not published.
     """
 
     result: NodeRunResult
@@ -40,7 +42,7 @@ class StepEnded:
 
 
 def not_started(node: Model | Seed | Source, relation: Relation | None) -> NodeRunResult:
-    """Return what a report says of a node before its turn; for a source, that of its checks."""
+    """Return the result of a node before its turn; for a source, that of its checks."""
     kind: NodeKind = "source" if isinstance(node, Source) else node.kind if isinstance(node, Model) else "seed"
     return NodeRunResult(
         name=str(node.name), kind=kind, status="not_started", relation=str(relation) if relation else None
@@ -48,7 +50,9 @@ def not_started(node: Model | Seed | Source, relation: Relation | None) -> NodeR
 
 
 def ended_with_rows(step: NodeRunResult, found: BuildResult | ReuseResult) -> StepEnded:
-    """Return what a step has found that published a node, or left it as it is."""
+    """Return the end of a step that built or reused a node."""
+    from fft_core.build.publish import BuildResult  # a run without builds does not need it
+
     is_built = isinstance(found, BuildResult)
     result = replace(
         step,
@@ -77,14 +81,14 @@ def _http(found: Mapping[str, int]) -> HttpRunResult:
 
 
 def ended_with_checks(step: NodeRunResult, found: tuple[CheckResult, ...]) -> StepEnded:
-    """Return what a step has found that only ran checks."""
+    """Return the end of a step that only ran checks."""
     failed = any(result.blocks for result in found)
     error = RunError.of(CheckFailedError(step.name, found, published=True)) if failed else None
     return with_checks(replace(step, status="checked", error=error), found)
 
 
 def ended_with_error(step: NodeRunResult, error: FftError) -> StepEnded:
-    """Return what became of a step that failed: what a check stops is blocked."""
+    """Return the end of a step that failed: `blocked` if a check held the rows back, else `failed`."""
     if isinstance(error, CheckFailedError):
         ended = with_checks(replace(step, status="blocked", error=RunError.of(error)), error.results)
         return replace(ended, views=error.views)
@@ -92,7 +96,7 @@ def ended_with_error(step: NodeRunResult, error: FftError) -> StepEnded:
 
 
 def with_checks(result: NodeRunResult, checks: tuple[CheckResult, ...]) -> StepEnded:
-    """Add what checks found; those that did not pass are remarks."""
+    """Add the results of checks; those that did not pass become remarks."""
     said = tuple(line for check in checks for line in _remarks(check))
     return StepEnded(replace(result, checks=tuple(map(CheckRunResult.of, checks))), said)
 
@@ -100,7 +104,7 @@ def with_checks(result: NodeRunResult, checks: tuple[CheckResult, ...]) -> StepE
 def _remarks(check: CheckResult) -> Iterator[str]:
     if not check.passed:
         yield f"{'failed' if check.blocks else 'warned'}: {check}"
-    elif check.summary != "passed":  # there was nothing to compare with, or some rows may fail
+    elif check.summary != "passed":  # nothing to compare with, or few enough failing rows
         yield str(check)
     if check.where_kept:
         yield f"{check.check.name}: {check.where_kept}"
@@ -108,19 +112,19 @@ def _remarks(check: CheckResult) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class RunStarted:
-    """The scheduler has created a run."""
+    """The creation of a run by the scheduler."""
 
     run_id: str
 
 
 @dataclass(frozen=True)
 class Terminating:
-    """The run was told to end: running statements are cancelled."""
+    """A request to end the run: running statements are cancelled."""
 
 
 @dataclass(frozen=True)
 class Unexpected:
-    """Something failed that is no fault of the user's, with the trace."""
+    """An error that the user did not cause, with its trace."""
 
     message: str
     trace: str
@@ -128,7 +132,7 @@ class Unexpected:
 
 @dataclass(frozen=True)
 class RunEnded:
-    """The run is over. `left_behind` tells that threads still work, which the process need not wait for."""
+    """The end of a run; `left_behind` if threads still work, for which the process need not wait."""
 
     interrupted: bool
     left_behind: bool

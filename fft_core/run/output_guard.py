@@ -1,4 +1,4 @@
-"""Nothing that a process prints or logs says a secret: its streams, log records and warnings are masked meanwhile."""
+"""Masks secrets in the streams, log records and warnings of this process."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ from fft_core.names.text import visible
 
 
 class OutputGuard(AbstractContextManager["OutputGuard"]):
-    """Masks what this process prints, logs and warns of while it is entered, whoever does it.
+    """A context in which all printed text, log records and warnings of this process are masked, of any code.
 
-    `masker` may be exchanged as more becomes known. What user code prints keeps its escape sequences: they are colours
-    and progress bars. What it logs does not. A child process, or C code that writes by itself, is not seen.
+    `masker` may be replaced when more secrets become known. Printed text keeps its escape sequences, for colours and
+    progress bars; logged text does not. The output of child processes, and of C code that writes by itself, is not
+    masked.
     """
 
     def __init__(self, masker: Masker) -> None:
@@ -37,7 +38,7 @@ class OutputGuard(AbstractContextManager["OutputGuard"]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Give back what nobody else has taken over meanwhile."""
+        """Restore the streams and functions that no other code has replaced meanwhile."""
         for wrapped in self._wrapped:
             wrapped.release()
         if sys.stdout is self._wrapped[0]:
@@ -53,7 +54,7 @@ class OutputGuard(AbstractContextManager["OutputGuard"]):
         record: logging.LogRecord = self._make_record(*arguments, **keywords)
         try:
             said = record.getMessage()
-        except Exception:  # noqa: BLE001 - arguments that do not fit: the handler complains of them
+        except Exception:  # noqa: BLE001 - arguments that do not fit: the handler reports them
             return record
         shown = visible(self.masker(said))
         if shown != said:
@@ -68,19 +69,19 @@ class OutputGuard(AbstractContextManager["OutputGuard"]):
 
 
 class MaskedStream:
-    """A text stream that masks what is written to it, and in all else is the stream below.
+    """A text stream that masks the text written to it, and passes everything else to the stream below.
 
-    A line is written as a whole: `print` writes its parts one by one, and other threads print meanwhile.
+    A line is written as a whole, because `print` writes its parts one by one, and other threads print meanwhile.
     """
 
     def __init__(self, stream: TextIO, guard: OutputGuard) -> None:
         self.unmasked = stream
         self.guard = guard
-        self._held: dict[int, tuple[str, str]] = {}  # by thread: of a line, and what may be the beginning of a secret
+        self._held: dict[int, tuple[str, str]] = {}  # by thread: unfinished line, possible beginning of a secret
         self._lock = threading.RLock()
 
     def write(self, text: str) -> int:
-        """Write a text; a line that has not ended, and what may be the beginning of a secret, wait for the rest."""
+        """Write a text; an unfinished line, and a possible beginning of a secret, wait for the rest."""
         with self._lock:
             line, begun = self._held.get(threading.get_ident(), ("", ""))
             known = begun + text
@@ -92,7 +93,7 @@ class MaskedStream:
         return len(text)
 
     def flush(self) -> None:
-        """Write the line of this thread that has not ended, too."""
+        """Write the unfinished line of this thread as well, except for a possible beginning of a secret."""
         with self._lock:
             line, begun = self._held.get(threading.get_ident(), ("", ""))
             self._held[threading.get_ident()] = "", begun
@@ -100,7 +101,7 @@ class MaskedStream:
             self.unmasked.flush()
 
     def release(self) -> None:
-        """Write what waits: nothing more is to come."""
+        """Write all text that waits, because no more text will follow."""
         with self._lock:
             held, self._held = self._held, {}
             for line, begun in held.values():
@@ -115,15 +116,15 @@ class MaskedStream:
             self.write(line)
 
     @property
-    def buffer(self) -> Any:  # Any: as the stream below, which need not have one
+    def buffer(self) -> Any:  # Any: as in the stream below, which may have none
         return _MaskedBytes(self.unmasked.buffer, self.guard)
 
-    def __getattr__(self, name: str) -> Any:  # Any: whatever the stream below has
+    def __getattr__(self, name: str) -> Any:  # Any: an attribute of the stream below
         return getattr(self.unmasked, name)
 
 
 class _MaskedBytes:
-    """The same for what is written as bytes."""
+    """A binary stream that masks the bytes written to it."""
 
     def __init__(self, stream: BinaryIO, guard: OutputGuard) -> None:
         self._stream = stream
@@ -135,12 +136,12 @@ class _MaskedBytes:
         self._stream.write(masked.encode("utf-8", "surrogateescape"))
         return len(given)
 
-    def __getattr__(self, name: str) -> Any:  # Any: see above
+    def __getattr__(self, name: str) -> Any:  # Any: an attribute of the stream below
         return getattr(self._stream, name)
 
 
 def guarded_output(masker: Masker) -> AbstractContextManager[OutputGuard | None]:
-    """Guard the output, unless it is guarded already for at least the same values."""
+    """Return a guard of the output; one without effect if the output is guarded already for at least these values."""
     guard = getattr(sys.stdout, "guard", None)
     known = isinstance(guard, OutputGuard) and masker.values <= guard.masker.values
     return nullcontext() if known else OutputGuard(masker)

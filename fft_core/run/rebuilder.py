@@ -1,4 +1,4 @@
-"""Decides for the nodes of one run: gathers what must be known; what it means is decided in `plan`."""
+"""The decisions for the nodes of one run: collects the facts; `plan` decides from them."""
 
 from __future__ import annotations
 
@@ -40,17 +40,18 @@ if TYPE_CHECKING:
 
 
 class Rebuilder:
-    """Decides for the nodes of one run, by what the warehouse remembered when it began and what was built since.
+    """The decisions for the nodes of one run, from the state of the warehouse at its look and the builds since.
 
     Threads may share it. Versions of sources are read at most once, before the first build that reads them.
 
     Args:
-        project: Whose nodes.
-        identities: What identifies them.
-        request: What the user asked for.
-        nodes: Those that have their turn in this run; all where None.
-        live_views: The checked views, where it is known better which of the nodes the run may build.
-        defer: The environment from which is read what is neither here nor one of the nodes.
+        project: The project.
+        identities: The identities of its nodes.
+        request: The user's request.
+        nodes: The nodes that have their turn in this run; None for all.
+        live_views: The checked views, if it is known that the run may build only some of the nodes.
+        defer: The environment from which inputs are read that are neither nodes of this run nor built here; none if
+            empty.
     """
 
     def __init__(
@@ -76,12 +77,12 @@ class Rebuilder:
         self.views = RunViews(self.memory, project, self._identities, request, views, nodes)
 
     def settle(self, warehouse: Warehouse) -> None:
-        """Let a session read elsewhere what is neither here nor part of the run. Raises StateError, RequestError."""
+        """Let a session read inputs from the environment that the run defers to. Raises StateError, RequestError."""
         with warehouse.engine.turn():
             self.memory.look(warehouse)
 
     def plan(self, warehouse: Warehouse, selected: frozenset[str] | None = None) -> Plan:
-        """Decide for all selected nodes, before anything is built. Raises StateError where records cannot be read."""
+        """Decide for all selected nodes, before anything is built. Raises StateError if records cannot be read."""
         look = self.memory.look(warehouse)
         identities = self._identities.all()
         wanted = [s for s in identities if selected is None or s.name in selected]
@@ -95,9 +96,9 @@ class Rebuilder:
         return plan if self._deferral is None else self._with_places(plan, warehouse, look.deferred)
 
     def modified(self, warehouse: Warehouse) -> frozenset[str]:
-        """Name the nodes that differ from what was built, here or in the environment that is deferred to.
+        """Return the names of the nodes that differ from their builds, here or in the environment that is deferred to.
 
-        Raises StateError where records cannot be read.
+        Raises StateError if records cannot be read.
         """
         if self._deferral is not None:
             with warehouse.engine.turn():
@@ -106,15 +107,15 @@ class Rebuilder:
         return modified(identities, *self.memory.known_to(warehouse, identities))
 
     def decide(self, warehouse: Warehouse, node: Model | Seed, look: Look | None = None) -> Decision:
-        """Decide for one node at the time of its step: what it reads has been built, or is left as it is.
+        """Decide for one node at the time of its step: its inputs have been built or reused.
 
         Args:
             warehouse: The session of this thread.
-            node: What is decided about.
-            look: What the decision is made by, for those that ask later whether it still holds; the current one if
-                None.
+            node: The node.
+            look: The look to decide from, for callers that verify later whether the decision still holds; None for the
+                current one.
         """
-        with warehouse.engine.turn():  # before any lock: a thread that holds one must not wait for its turn
+        with warehouse.engine.turn():  # before any lock: a thread that holds a lock must not wait for a turn
             return with_attachments(self._decide(warehouse, node, look or self.memory.look(warehouse)))
 
     def _decide(self, warehouse: Warehouse, node: Model | Seed, look: Look) -> Decision:
@@ -134,22 +135,22 @@ class Rebuilder:
         return decide(identity, versions, replace(remembered, published=now), self.request)
 
     def with_query(self, warehouse: Warehouse, decision: Decision, texts: Sequence[str]) -> Decision:
-        """Complete the decision to build a lazy Python model by its query, which has not run yet."""
+        """Complete the decision to build a lazy Python model, once its query is known and before it runs."""
         model = self._project.models[decision.name]
         uses = self._uses_of(model, texts)
         return with_query(decision, self._identities.of(model), uses, self.memory.recall(warehouse).definitions)
 
     def note(self, record: BuildRecord, published: Published) -> None:
-        """Remember what this run has just published."""
+        """Remember a build that this run has just published."""
         last = self.memory.note(record, published)
         if last is not None and last.reads != record.reads:
             self.views.note_changed()
 
     def refuse_outdated(self, warehouse: Warehouse, decision: Decision, look: Look) -> None:
-        """Raise OutdatedError if another run has recorded the node, or what it reads, since that look."""
+        """Raise OutdatedError if another run has recorded the node, or one of its inputs, since that look."""
         now, engine = self.memory.again(look), warehouse.engine
         is_alone = engine.capabilities.one_writer_process and engine.openings() == now.openings
-        if is_alone or not self.request.records:  # what is not recorded cannot be told from what this run builds
+        if is_alone or not self.request.records:  # own unrecorded builds look like those of others
             return
         names = sorted(reached_by_views(now.remembered, (decision.name, *decision.identity.inputs)))
         for name, stamp in recorded_stamps(engine, names, warehouse.place_text).items():
@@ -160,15 +161,15 @@ class Rebuilder:
             self._deferral.refuse_outdated(warehouse, decision, look.deferred)
 
     def _with_places(self, plan: Plan, warehouse: Warehouse, deferred: Deferred) -> Plan:
-        """Say of what is built where its inputs are read."""
-        assert self._deferral is not None  # the caller has asked
+        """Add to each build of a plan the places where its inputs are read."""
+        assert self._deferral is not None  # the caller has checked
         for decision in plan.builds:
             self._deferral.refuse_absent(decision, deferred)
         places = partial(self._deferral.with_places, here=warehouse, deferred=deferred)
         return Plan(tuple(places(decision) if decision.is_build else decision for decision in plan.decisions))
 
     def forget_source(self, name: SourceName) -> None:
-        """Read the version of a source again: this run has filled it."""
+        """Read the version of a source again at the next request for it, because this run has filled the source."""
         self.memory.forget_source(name)
 
 
@@ -179,7 +180,7 @@ def _kinds(project: Project) -> Mapping[str, str]:
 
 
 def _deferral(project: Project, identities: Identities, env: str, nodes: Set[str] | None) -> Deferral:
-    from fft_core.run.deferral import Deferral  # most runs read nothing elsewhere
+    from fft_core.run.deferral import Deferral  # most runs read no other environment
 
     return Deferral(project, identities, env, nodes)
 
@@ -191,12 +192,12 @@ def _by_place(identities: Identities, memory: Memory) -> KnownIdentities:
 
 
 def make_plan(warehouse: Warehouse, request: Request | None = None, selected: frozenset[str] | None = None) -> Plan:
-    """Decide what a run would build and what it would reuse, and why. Changes nothing.
+    """Decide which nodes a run would build and which it would reuse, with reasons. Changes nothing.
 
     Args:
         warehouse: An open warehouse.
-        request: Cache mode and nodes to build in any case.
-        selected: The nodes that the run includes; all where None.
+        request: The cache mode, and the nodes to build even if nothing changed.
+        selected: The nodes that the run includes; None for all.
 
     Raises:
         StateError: the records of earlier builds cannot be read.
@@ -213,7 +214,7 @@ def make_plan(warehouse: Warehouse, request: Request | None = None, selected: fr
 
 
 def refuse_unknown_nodes(project: Project, request: Request) -> None:
-    """Raise RequestError for a glob of `--rebuild` or `--full-refresh` that matches nothing."""
+    """Raise RequestError for a glob of `--rebuild` or `--full-refresh` that matches no node."""
     names = [node.name for node in project.stored()]
     for pattern in request.rebuild:
         if not fnmatch.filter(names, model_name(pattern)):

@@ -1,4 +1,4 @@
-"""The report of a run: the results of its nodes, a summary, and the exit code."""
+"""The report of a run: the results of its nodes, a summary and the exit code."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _CHECKS = {"pass": "passed", "warn": "warned", "fail": "failed"}
 
 @dataclass
 class Report:
-    """The results so far in a run, in the order in which the nodes ended."""
+    """The results of a run so far, in the order in which the nodes ended."""
 
     results: dict[str, NodeRunResult] = field(default_factory=dict)
     unexpected: list[Unexpected] = field(default_factory=list)
@@ -31,7 +31,7 @@ class Report:
     left_behind: bool = False
 
     def see(self, event: RunEvent) -> None:
-        """Add an event."""
+        """Add an event of the run."""
         match event:
             case RunStarted(run_id):
                 self.run_id = run_id
@@ -55,7 +55,7 @@ class Report:
         return {said: found[status] for status, said in _CHECKS.items() if found[status]}
 
     def errors(self, *, besides: RunStatus | None = None) -> list[str]:
-        """Return all errors in full, except those of nodes with one status."""
+        """Return all errors in full, except those of nodes with the status `besides`."""
         failed = (result for result in self.results.values() if result.status != besides)
         return [_said(result.name, result.error) for result in failed if result.error]
 
@@ -78,7 +78,7 @@ class Report:
 
 
 def _said(name: str, error: RunError) -> str:
-    """Return the error of a node; one in a seed's file names the seed already."""
+    """Return the error of a node, after the node's name; the place of an error in a seed's file names it already."""
     file = Path(error.file) if error.file else None
     said = str(Problem(error.message, Location(file, error.line) if file else None, error.hint))
     return said if file and file.parts[0] == "seeds" and file.stem == name else f"{name}: {said}"

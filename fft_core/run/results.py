@@ -1,9 +1,9 @@
-"""`run_results.json`: what became of each node of the last run."""
+"""`run_results.json`: the result of each node of the last run."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeAlias, get_args
 from fft_core.checks.results import CheckResult, Judged
 from fft_core.errors import FftError
 from fft_core.json_files import write_json_file
-from fft_core.json_files.artifacts import Part, artifact_path, read_json_file, spelled
+from fft_core.json_files.artifacts import Part, artifact_path, plain, read_json_file, spelled
 from fft_core.plan.decide import Reason, ReasonKind
 from fft_core.project.model import Outcome, Severity
 
@@ -27,23 +27,23 @@ SelectorStatus: TypeAlias = Literal["ok", "warn", "fail", "error"]
 
 @dataclass(frozen=True, kw_only=True)
 class CheckRunResult:
-    """What one check found.
+    """The result of one check, in `run_results.json`.
 
     Attributes:
-        name: Its name.
-        type: The type of its rule; None in files of former versions.
-        status: What that means, by its thresholds.
-        message: What was found; empty if there is nothing to say.
-        severity: As the check says.
-        failing_rows: How many rows fail, or how many of what the rule counts; None if they were not counted.
-        total: Of how many; None if the rule finds one fault or none.
-        share: Which part of them fails.
-        judged: Whether the rows were published then, or staged; None if nobody knows.
-        seconds: How long its query took; one that several checks share is told in full.
-        shared_by: How many checks shared it.
-        sql: The query for the failing rows.
-        sample_columns, sample: The first of them, as texts; personal values are masked.
-        failures: The table in which the failing rows are kept.
+        name: The name of the check.
+        type: The type of its rule; None in files of older versions.
+        status: The outcome, by its thresholds.
+        message: The summary of the outcome; empty if the summary is "passed".
+        severity: The severity of the check.
+        failing_rows: The number of failing rows, or of other things that the rule counts; None if not counted.
+        total: The number of all that was counted; None if the rule counts nothing.
+        share: The failing share of all that was counted.
+        judged: Whether the judged rows were published, or staged; None if unknown.
+        seconds: The time of its query; a query that several checks share counts in full for each.
+        shared_by: The number of checks that shared that query.
+        sql: The query that shows all failing rows.
+        sample_columns, sample: The first failing rows, as texts; personal values are masked.
+        failures: The table that keeps the failing rows.
     """
 
     name: str
@@ -64,7 +64,7 @@ class CheckRunResult:
 
     @classmethod
     def of(cls, result: CheckResult) -> CheckRunResult:
-        """Say what a check found."""
+        """Return the result of a check in the form of the file."""
         return cls(
             name=result.check.name,
             status=result.outcome,
@@ -90,14 +90,14 @@ class CheckRunResult:
         return ", ".join(f"{column} = {'NULL' if value is None else value}" for column, value in cells)
 
     def masked(self, mask: Callable[[str], str]) -> CheckRunResult:
-        """Change the texts in it that quote others: its query, and values."""
+        """Return this result with its query, message and sample masked."""
         sample = tuple(tuple(None if cell is None else mask(cell) for cell in row) for row in self.sample)
         sql = mask(self.sql) if self.sql else self.sql
         return replace(self, sql=sql, sample=sample, message=mask(self.message))
 
     @classmethod
     def from_json(cls, part: Part) -> CheckRunResult:
-        """Read what was written. Raises ArtifactError."""
+        """Read the JSON of a result. Raises ArtifactError."""
         return cls(
             name=part.text("name"),
             status=part.choice("status", get_args(CheckStatus)),
@@ -111,7 +111,7 @@ class CheckRunResult:
 
 @dataclass(frozen=True, kw_only=True)
 class HttpRunResult:
-    """The HTTP requests that a model made: how many, those that the cache answered, bytes read, whether offline."""
+    """The HTTP requests of a model: their number, answers from the cache, bytes read, and whether it was offline."""
 
     requests: int
     cache_hits: int
@@ -120,7 +120,7 @@ class HttpRunResult:
 
     @classmethod
     def from_json(cls, part: Part) -> HttpRunResult:
-        """Read what was written. Raises ArtifactError."""
+        """Read the JSON of a model's requests. Raises ArtifactError."""
         return cls(
             requests=part.number("requests"),
             cache_hits=part.number("cache_hits"),
@@ -131,7 +131,7 @@ class HttpRunResult:
 
 @dataclass(frozen=True, kw_only=True)
 class RunError:
-    """Why a node failed; `file` is relative to the project where it is a file of the project."""
+    """The error of a node; `file` is relative to the project if it is one of its files."""
 
     message: str
     file: str | None = None
@@ -140,7 +140,7 @@ class RunError:
 
     @classmethod
     def of(cls, error: FftError) -> RunError:
-        """Say what an error says."""
+        """Return an error in the form of the file."""
         problem = error.problem
         return cls(
             message=problem.message,
@@ -150,12 +150,12 @@ class RunError:
         )
 
     def masked(self, mask: Callable[[str], str]) -> RunError:
-        """Give the same with other texts."""
+        """Return this error with its message and hint masked."""
         return replace(self, message=mask(self.message), hint=mask(self.hint) if self.hint else None)
 
     @classmethod
     def from_json(cls, part: Part) -> RunError:
-        """Read what was written. Raises ArtifactError."""
+        """Read the JSON of an error. Raises ArtifactError."""
         return cls(
             message=part.text("message"),
             file=part.text_or_none("file"),
@@ -166,23 +166,24 @@ class RunError:
 
 @dataclass(frozen=True, kw_only=True)
 class NodeRunResult:
-    """What became of one model or seed; or of the checks of a source.
+    """The result of one model or seed, or of the checks of a source.
 
     Attributes:
-        name: The node's name, `group.table` for a source.
-        kind: The language of a model, or what else it is.
-        status: What became of it.
-        reasons: Why it was built or reused.
-        started_at: When its turn came; None where it did not come.
-        duration_ms: All of its step.
-        query_duration_ms: The statements of it, where they were timed.
-        rows: Of the published relation; None for views, and where nothing was published.
-        bytes: The size of the table that was written, where the engine says it; else None.
-        bytes_scanned: What its query was expected to read, if a budget asks for it and the engine tells; else None.
-        relation: Where it is published.
-        checks: Those that ran.
+        name: The name of the node, `group.table` for a source.
+        kind: The kind of the node; for a model, `sql`, `python` or `stream`.
+        status: The outcome of its step.
+        reasons: The reasons for which it was built or reused.
+        started_at: The beginning of its turn; None if it had no turn.
+        duration_ms: The duration of its step.
+        query_duration_ms: The time of its statements, if they were timed.
+        rows: The number of rows of the published relation; None for views, and if nothing was published.
+        bytes: The size of the table that was written; None if the engine does not report it.
+        bytes_scanned: The estimated bytes that its query reads; None if no budget limits them, or if the engine does
+            not report them.
+        relation: The published relation.
+        checks: The results of the checks that ran.
         http: The requests of a model that uses the HTTP helper.
-        error: Why it failed or was blocked.
+        error: The error by which it failed or was blocked.
     """
 
     name: str
@@ -202,7 +203,7 @@ class NodeRunResult:
 
     @property
     def selector_status(self) -> SelectorStatus | None:
-        """The status by which `result:` selects it; None where it had no turn, or did not come to an end."""
+        """The status by which `result:` selects the node; None if it had no turn, or was interrupted."""
         found = {check.status for check in self.checks}
         match self.status:
             case "failed":
@@ -214,18 +215,18 @@ class NodeRunResult:
         return "fail" if "fail" in found else "warn" if "warn" in found else "ok"
 
     def masked(self, mask: Callable[[str], str]) -> NodeRunResult:
-        """Change the texts in it that quote others: reasons, and what an error says."""
+        """Return this result with its reasons, checks and error masked."""
         reasons = tuple(replace(reason, detail=mask(reason.detail)) for reason in self.reasons)
         checks = tuple(check.masked(mask) for check in self.checks)
         return replace(self, reasons=reasons, checks=checks, error=self.error.masked(mask) if self.error else None)
 
     def to_json(self) -> dict[str, Any]:
-        """Give plain values, as the schema describes them."""
-        return {**asdict(self), "started_at": spelled(self.started_at)}
+        """Return plain values, as the schema describes them."""
+        return {**plain(self), "started_at": spelled(self.started_at)}
 
     @classmethod
     def from_json(cls, part: Part) -> NodeRunResult:
-        """Read what was written. Raises ArtifactError."""
+        """Read the JSON of a result. Raises ArtifactError."""
         http, error = part.part_or_none("http"), part.part_or_none("error")
         return cls(
             name=part.text("name"),
@@ -250,7 +251,7 @@ class NodeRunResult:
 
 @dataclass(frozen=True, kw_only=True)
 class RunResults:
-    """A run of a command, and what became of each node that it meant; `run_id` is the scheduler's, if it had one."""
+    """The results of a command, for each node that it selected; `run_id` is the scheduler's, if there was a run."""
 
     fft_version: str
     generated_at: datetime
@@ -264,7 +265,7 @@ class RunResults:
     results: tuple[NodeRunResult, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """Give plain values, as the schema describes them."""
+        """Return plain values, as the schema describes them."""
         metadata = {
             "schema": SCHEMA,
             "fft_version": self.fft_version,
@@ -281,7 +282,7 @@ class RunResults:
 
     @classmethod
     def from_json(cls, part: Part) -> RunResults:
-        """Read what was written. Raises ArtifactError."""
+        """Read the JSON of the whole file. Raises ArtifactError."""
         metadata = part.part("metadata")
         return cls(
             fft_version=metadata.text("fft_version"),
@@ -298,11 +299,11 @@ class RunResults:
 
 
 def write_run_results(root: Path, results: RunResults) -> Path:
-    """Write the results into the project's target folder, in place of the last ones. Raises ArtifactError."""
+    """Write the results into the project's target folder, over those of the last run. Raises ArtifactError."""
     return write_json_file(artifact_path(root, FILE), results.to_json())
 
 
 def read_run_results(root: Path) -> RunResults:
-    """Read the results of the last run. Raises ArtifactError where there are none, or they cannot be read."""
+    """Read the results of the last run. Raises ArtifactError if there are none, or if they cannot be read."""
     hint = "fft build and fft test write it."
     return RunResults.from_json(read_json_file(artifact_path(root, FILE), SCHEMA, hint=hint))

@@ -1,4 +1,4 @@
-"""One run of a project: what its plan, its steps and its reports share, each part made when it is first needed."""
+"""One run of a project: the state that its plan, its steps and its reports share, each part made at its first use."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ DEFER = "FFT_DEFER"
 
 
 class _once(cached_property[_T]):
-    """A cached property that one thread makes while the others wait for it."""
+    """A cached property that one thread computes while the others wait for it."""
 
     if not TYPE_CHECKING:  # the types are those of cached_property
 
-        def __get__(self, run: Any, owner: Any = None) -> Any:  # Any: whatever it is that is made once
+        def __get__(self, run: Any, owner: Any = None) -> Any:  # Any: the property's value
             if run is None:
                 return self
             with run._lock:
@@ -45,21 +45,20 @@ class _once(cached_property[_T]):
 
 
 class Run:
-    """One run of a project: what its plan, its steps and its reports share. A context manager; threads may share it.
+    """The state that the plan, steps and reports of one run share. A context manager; threads may share it.
 
-    Nothing is read or opened before it is needed, and each thing once: what identifies the nodes, the profile, the
-    database with a session for each thread, and what the run remembers of it. The command line, a run of Dagster and a
-    loop in Python stand on it.
+    Each part is made once, at its first use: the identities of the nodes, the profile, the database with a session for
+    each thread, and the memory of its state. The command line, a run of Dagster and a loop in Python use it.
 
     Args:
         project: A loaded project.
-        request: Cache mode and nodes to build in any case.
-        nodes: The models and seeds that have their turn in this run; all if None.
-        may_build: Those of them that are not expected to be reused, where a plan says so: checks of views wait for
-            the last of these; all `nodes` if None.
-        defer: The environment from which is read what is neither one of the nodes nor built here; what FFT_DEFER says
-            if None, and none if empty.
-        settings: Settings of the engine that win over profile and variables, such as `path`.
+        request: The cache mode, and the nodes to build even if nothing changed.
+        nodes: The models and seeds that have their turn in this run; None for all.
+        may_build: The nodes that a plan expects to build, not to reuse: the last of them below a view runs the checks
+            of the view; None for all `nodes`.
+        defer: The environment from which inputs are read that are neither nodes of this run nor built here; None for
+            the value of FFT_DEFER, empty for no environment.
+        settings: Settings of the engine that override profile and variables, such as `path`.
 
     >>> from fft_core import Run, load_project
     >>> with Run(load_project("shop"), nodes={"raw_users", "users"}, path=":memory:") as run:
@@ -90,52 +89,52 @@ class Run:
 
     @_once
     def compiler(self) -> Compiler:
-        """Renders and calls the models."""
+        """The compiler, which renders and calls the models."""
         return Compiler(self.project)
 
     @_once
     def identities(self) -> Identities:
-        """What identifies each model and seed."""
+        """The identity of each model and seed."""
         return Identities(self.project, self.compiler)
 
     @_once
     def profile(self) -> Profile:
-        """The profile that the run is made on. Raises ProfileError, also for the limit of its queries."""
-        query_limit(self.project)  # before anything is built
+        """The profile of the run. Raises ProfileError, also for an invalid limit of its queries."""
+        query_limit(self.project)  # raises before anything is built
         return self.project.profiles.active(engine=self.project.engine, **self._settings)
 
     @_once
     def masker(self) -> Masker:
-        """What masks the project's secrets in all that is told of the run."""
+        """The masker of the project's secrets, for all output of the run."""
         return project_masker(self.project)
 
     @_once
     def sessions(self) -> Sessions:
-        """The database, opened when the first thread asks for its session."""
+        """The sessions; the database is opened when the first thread requests its session."""
         return self._prepared(Sessions(self.open))
 
     @_once
     def live_views(self) -> LiveViews:
-        """The checked views, by what this run may build below them."""
+        """The checked views, by the nodes below them that this run may build."""
         return LiveViews(self.project, self._may_build)
 
     @_once
     def hooks(self) -> Hooks:
-        """The hooks of the run. The first build begins them; whoever closes the run as a context manager ends them."""
-        from fft_core.run.hooks import Hooks  # most projects have none
+        """The hooks of the run. Those of on_run_start run before the first build, those of on_run_end in `__exit__`."""
+        from fft_core.run.hooks import Hooks  # most projects have no hooks
 
         return Hooks(self.project, lambda: self.sessions.of_thread())
 
     @_once
     def budgets(self) -> BudgetWatch:
-        """What the builds of the run have spent, and the limits that they exceed."""
-        from fft_core.run.budgets import BudgetWatch  # most projects have none
+        """The amounts that the builds of the run have used, and the limits that they exceed."""
+        from fft_core.run.budgets import BudgetWatch  # most projects have no budgets
 
         return BudgetWatch(self.project)
 
     @_once
     def rebuilder(self) -> Rebuilder:
-        """What decides for the nodes. Raises RequestError if the request names what is not there."""
+        """The rebuilder, which decides for the nodes. Raises RequestError if the request names unknown nodes."""
         return Rebuilder(
             self.project,
             self.identities,
@@ -146,9 +145,9 @@ class Run:
         )
 
     def limited(self, nodes: Set[str], may_build: Set[str] | None = None) -> Run:
-        """Return a run of some nodes, which shares the sessions and what is known of the project.
+        """Return a run of some nodes, which shares the sessions, the compiler and the identities of this one.
 
-        What this run remembers of the database is not shared: the other one looks anew.
+        The memory of the database is not shared: the other run reads it again.
         """
         run = Run(self.project, self.request, nodes=nodes, may_build=may_build, defer=self.defer, **self._settings)
         shared: dict[str, object] = {"compiler": self.compiler, "identities": self.identities, "masker": self.masker}
@@ -158,44 +157,50 @@ class Run:
         return run
 
     def _prepared(self, sessions: Sessions) -> Sessions:
-        """Let sessions read elsewhere what this run does not build, if it defers to another environment."""
+        """Let sessions read the nodes that this run does not build from the environment that it defers to, if any."""
         if not self.defer:
             return sessions
         return sessions.prepared(lambda warehouse: self.rebuilder.settle(warehouse))
 
-    def open(self, *, read_only: bool = False, patience_seconds: int | None = None) -> Warehouse:
-        """Open the database apart from the run's own sessions, as for a plan before it; the caller closes it.
+    def open(self, *, read_only: bool = False, patience_seconds: int | None = None, late: bool = False) -> Warehouse:
+        """Open the database apart from the run's own sessions, as for a plan before the run; the caller closes it.
 
         Args:
-            read_only: For plans and questions: nothing is changed, and no database is created.
+            read_only: Change nothing and create no database, as for plans and queries.
             patience_seconds: The longest wait for other processes, if the profile allows a longer one.
+            late: With `read_only`, for one thread: open the database only when a statement needs it.
 
         Raises:
             ProfileError: the profile cannot be used.
             MissingDriverError, ConnectError, BusyError: the database cannot be opened.
         """
         return open_warehouse(
-            self.project, self.profile, read_only=read_only, patience_seconds=patience_seconds, compiler=self.compiler
+            self.project,
+            self.profile,
+            read_only=read_only,
+            patience_seconds=patience_seconds,
+            compiler=self.compiler,
+            late=late,
         )
 
     def order(self) -> tuple[Model | Seed, ...]:
-        """Return the nodes of the run, each after those that it waits for: what it and its checks read."""
+        """Return the nodes of the run, each after those that it waits for: its inputs, and those of its checks."""
         names = [node.name for node in self.project.stored() if self.nodes is None or node.name in self.nodes]
         return tuple(map(self.project.node, self.live_views.ordered(names)))
 
     def plan(self, warehouse: Warehouse | None = None, selected: frozenset[str] | None = None) -> Plan:
-        """Decide what the run would build and what it would reuse, and why. Changes nothing.
+        """Decide which nodes the run would build and which it would reuse, with reasons. Changes nothing.
 
         Args:
-            warehouse: Where it looks; this thread's session if None.
-            selected: The nodes that the run includes; its own if None.
+            warehouse: The session to read; None for this thread's.
+            selected: The nodes that the run includes; None for its own.
 
         Raises:
             StateError: the records of earlier builds cannot be read.
-            ProjectError: with every template that fails and every file that is missing.
+            ProjectError: templates fail, or files are missing; the error has all of them.
         """
         nodes = frozenset(self.nodes) if self.nodes is not None and selected is None else selected
-        if self.defer and nodes is not None and nodes != self.nodes:  # what is read elsewhere follows from them
+        if self.defer and nodes is not None and nodes != self.nodes:  # they decide what is read elsewhere
             return self.limited(nodes).plan(warehouse)
         return self.rebuilder.plan(warehouse or self.sessions.of_thread(), nodes)
 
@@ -203,14 +208,14 @@ class Run:
         """Build a node or leave it as it is, as the plan says, in this thread's session.
 
         Args:
-            node: One of `order()`; what it waits for has had its turn.
-            run_id: Noted in the record.
+            node: One of `order()`; the nodes that it waits for have had their turn.
+            run_id: The id of the run, for the record.
 
         Raises:
             CheckFailedError: a check of severity error failed; the published rows stay as they were.
             FftError: the node cannot be built; see `build_or_reuse`.
         """
-        from fft_core.run.turn import ReuseResult, build_or_reuse  # a plan needs nothing of what builds
+        from fft_core.run.turn import ReuseResult, build_or_reuse  # a plan does not need it
 
         hooks = self.hooks if self.project.hooks else None
         if hooks is not None:
@@ -221,7 +226,7 @@ class Run:
         return result
 
     def check(self, node: str | SourceName, checks: tuple[Check, ...] | None = None) -> tuple[CheckResult, ...]:
-        """Run checks on the published rows of a node or source; all of its checks if None. Builds nothing.
+        """Run checks on the published rows of a node or source, by default all of its checks. Builds nothing.
 
         Raises:
             MissingRelationError: nothing is published yet.

@@ -1,4 +1,4 @@
-"""What a run knows of its checked views: which texts their readers find, what is still to come, and what was judged."""
+"""The checked views of a run: the texts that their readers find, the builds still to come, and results of checks."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def with_views(plan: Plan, project: Project, remembered: Remembered, selected: Set[str] | None) -> Plan:
-    """Say of what a plan builds which checked views are live over it, and with which build they are judged."""
+    """Add to each build of a plan the checked views over the node, with the build that judges each view."""
     if not plan.builds:
         return plan
     live = LiveViews(project, {decision.name for decision in plan.builds})
@@ -30,14 +30,14 @@ def with_views(plan: Plan, project: Project, remembered: Remembered, selected: S
     def views(decision: Decision) -> tuple[ReadByView, ...]:
         record, published = remembered.records.get(decision.name), remembered.published.get(decision.name)
         if decision.identity.is_view and is_as_written(decision.identity, record, published):
-            return ()  # its readers see no other text
+            return ()  # readers of this view find the same text as before
         known = live.over(decision.name)
         found = [
             ReadByView(view.name, view.last or decision.name)
             for view in known
             if selected is None or view.name in selected or view.name in remembered.published
         ]
-        names = {view.name for view in known}  # the others are live over it by their published texts only
+        names = {view.name for view in known}  # the others read the node only in their published texts
         found += [ReadByView(view, decision.name) for view in over.get(decision.name, ()) if view not in names]
         return tuple(found)
 
@@ -45,7 +45,7 @@ def with_views(plan: Plan, project: Project, remembered: Remembered, selected: S
 
 
 def published_readers(project: Project, live: LiveViews, remembered: Remembered) -> Mapping[str, tuple[str, ...]]:
-    """Name the checked nodes that are published as views, by what their published texts read, also through views."""
+    """Return, for each node, the checked views whose published texts read it, directly or through other views."""
     fills = {str(source): seed for source in project.sources if (seed := project.seed_behind(source)) is not None}
     found: dict[str, list[str]] = {}
     for name, published in remembered.published.items():
@@ -59,12 +59,12 @@ class RunViews:
     """The checked views of one run. Threads may share it.
 
     Args:
-        memory: What the run remembers.
-        project: Whose views.
-        identities: What identifies them.
-        request: What the user asked for.
-        live: What they are live over.
-        nodes: What has its turn in the run; all where None.
+        memory: The run's memory of the warehouse.
+        project: The project of the views.
+        identities: The identities of the nodes.
+        request: The user's request.
+        live: The checked views, by the nodes below them.
+        nodes: The nodes that have their turn in the run; None for all.
     """
 
     def __init__(
@@ -83,18 +83,18 @@ class RunViews:
         self._identities = identities
         self._nodes = nodes
         self._lock = threading.Lock()
-        self._ended: dict[str, bool] = {}  # the nodes that have had their turn, and whether they failed
-        self._judged: dict[str, tuple[object, tuple[CheckResult, ...]]] = {}  # what checks found, and of what
-        self._changed = 0  # how many views got other inputs
+        self._ended: dict[str, bool] = {}  # whether it failed, for each node that has had its turn
+        self._judged: dict[str, tuple[object, tuple[CheckResult, ...]]] = {}  # by view: state, results
+        self._changed = 0  # the number of calls of `note_changed`
         self._readers: tuple[object, Mapping[str, tuple[str, ...]]] = None, {}
 
     def end(self, name: str, *, failed: bool) -> None:
-        """Note that a node has had its turn."""
+        """Note that a node has had its turn, and whether it failed."""
         with self._lock:
             self._ended[name] = failed
 
     def text_of(self, warehouse: Warehouse, view: str) -> Literal["project", "published", "none"]:
-        """Say which text readers of a view find when this run is over: the project's, another one, or none."""
+        """Return the text of a view that readers find after this run: the project's, another published one, or none."""
         has_its_turn = self._takes_part(view) and not self._ended.get(view, False)
         if has_its_turn or self.is_as_written(warehouse, view):
             return "project"
@@ -102,15 +102,15 @@ class RunViews:
         return "published" if published is not None and published.is_query else "none"
 
     def note_changed(self) -> None:
-        """Note that the published text of a view reads something else than before."""
+        """Note that a node was published with other inputs than before: `published_over` must look again."""
         with self._lock:
             self._changed += 1
 
     def published_over(self, warehouse: Warehouse, name: str) -> Mapping[str, tuple[str, ...]]:
-        """Give the checked views whose published texts read a node, also through views: what of it differs.
+        """Return the checked views that read a node, also through views, by a published text that is outdated.
 
-        That names the view, or views that it reads, whose published texts are others than the project's. If none is,
-        readers find what the project says. The node itself is left out.
+        A text is outdated if it differs from the project's. Each view is returned with its own name if its own text is
+        outdated, else with the names of the outdated views that it reads. The node itself is left out.
         """
         look = self._memory.look(warehouse)
         remembered, key = look.remembered, (look.number, self._changed)
@@ -129,7 +129,10 @@ class RunViews:
         return tuple(name for name in queries if not self.is_as_written(warehouse, name))
 
     def is_bound_to_replace(self, warehouse: Warehouse, names: Iterable[str], view: LiveView, build: str) -> bool:
-        """Say whether texts will be replaced if the checks of a view pass in a build: nothing else is still to come."""
+        """Return whether the run is certain to replace the texts of some views if a build passes the checks of a view.
+
+        The conditions: no node has failed, these views still have their turn, and no other table below is to come.
+        """
         with self._lock:
             ended = dict(self._ended)
         if any(ended.values()) or not all(self._takes_part(name) and name not in ended for name in names):
@@ -137,13 +140,13 @@ class RunViews:
         return not any(self.is_to_come(warehouse, n) for n in (*view.tables, *view.targets) if n != build)
 
     def is_as_written(self, warehouse: Warehouse, name: str) -> bool:
-        """Say whether what is published of a node was built from what the project says now."""
+        """Return whether the published relation of a node was built from its current code and config."""
         remembered = self._memory.recall(warehouse)
         identity = self._identities.of(self._project.node(name))
         return is_as_written(identity, remembered.records.get(name), remembered.published.get(name))
 
     def is_to_come(self, warehouse: Warehouse, name: str) -> bool:
-        """Predict whether this run will still build a node. After a failure nothing is sure to come."""
+        """Predict whether this run will still build a node; False after a failure, as no build is certain then."""
         with self._lock:
             ended = dict(self._ended)
         if name in ended or any(ended.values()) or not self._takes_part(name):
@@ -156,7 +159,7 @@ class RunViews:
         return any(decision.name == name for decision in plan.builds)
 
     def note_judged(self, warehouse: Warehouse, name: str, results: tuple[CheckResult, ...]) -> None:
-        """Remember what the blocking checks of a view found on the rows that are published now."""
+        """Remember the results of a view's blocking checks on the rows that are published now."""
         view = self.live.of(name)
         if view is not None:
             state = self._state_below(warehouse, view)
@@ -164,7 +167,7 @@ class RunViews:
                 self._judged[name] = state, results
 
     def judged(self, warehouse: Warehouse, name: str) -> tuple[CheckResult, ...]:
-        """Give what the blocking checks of a view found in this run, if what it reads is still the same."""
+        """Return the results of a view's blocking checks in this run; empty if the tables below it changed since."""
         known, view = self._judged.get(name), self.live.of(name)
         if known is None or view is None or known[0] != self._state_below(warehouse, view):
             return ()
@@ -178,7 +181,7 @@ class RunViews:
         return self._nodes is None or name in self._nodes
 
     def _state_below(self, warehouse: Warehouse, view: LiveView) -> object:
-        """What the rows of a view follow from, as far as this run knows: nothing equal if they change by themselves."""
+        """Return the state of the tables below a view; equal to no other if the view's rows change by themselves."""
         records, names = self._memory.recall(warehouse).records, (*view.tables, *view.targets)
         if any(self._identities.of(self._project.node(name)).volatile for name in view.rendered):
             return object()

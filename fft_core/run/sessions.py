@@ -1,4 +1,4 @@
-"""The sessions of one run on its warehouse: a session for each thread, on one connection, opened when it is needed."""
+"""The sessions of one run on its warehouse: one for each thread, on one connection, opened at the first request."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from fft_core.warehouse.warehouse import Warehouse
 
 
 class Sessions:
-    """Gives each thread a session of its own on one connection.
+    """A session for each thread, all on one connection.
 
     Args:
-        open: Opens the database, when the first session is asked for.
+        open: Opens the database, at the first request for a session.
     """
 
     def __init__(self, open: Callable[[], Warehouse]) -> None:
@@ -23,7 +23,7 @@ class Sessions:
         self._of_thread = threading.local()
 
     def of_thread(self) -> Warehouse:
-        """Return the session of this thread; it is closed with the others. Raises what `open_warehouse` raises."""
+        """Return the session of this thread, which `close` closes. Raises the errors of `open_warehouse`."""
         opened: Warehouse | None = getattr(self._of_thread, "session", None)
         if opened is None:
             with self._lock:
@@ -35,16 +35,16 @@ class Sessions:
         return opened
 
     def prepared(self, prepare: Callable[[Warehouse], None]) -> Sessions:
-        """Give the same sessions to a run that prepares them each time that it asks for one."""
+        """Return the same sessions for a run that calls `prepare` with a session at each request for it."""
         return _PreparedSessions(self, prepare)
 
     @property
     def unprepared(self) -> Sessions:
-        """The same sessions, which no run prepares."""
+        """The same sessions, without a run's `prepare`."""
         return self
 
     def close(self) -> None:
-        """Close the sessions and the database, if it was opened. A session that is asked for later opens it again."""
+        """Close the sessions, and the database if it was opened. A later request for a session opens it again."""
         with self._lock:
             for session in self._sessions:
                 session.close()
@@ -54,7 +54,7 @@ class Sessions:
 
 
 class _PreparedSessions(Sessions):
-    """The sessions of a run that does something with each before it is used."""
+    """The sessions of a run that calls `prepare` with a session at each request for it."""
 
     def __init__(self, sessions: Sessions, prepare: Callable[[Warehouse], None]) -> None:
         self._sessions_of_all = sessions

@@ -1,4 +1,4 @@
-"""The steps of a run as every scheduler sees them: what each is for, what it waits for, and what became of it."""
+"""The steps of a run, for every scheduler: the node of each, the nodes that it waits for, and its outcome."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from fft_core.warehouse.warehouse import planned_relations
 
 
 def steps_of(project: Project, work: Work) -> dict[str | SourceName, NodeRunResult]:
-    """Return what each step of some work is for, as its result begins; a source stands for its checks."""
+    """Return the result of each step of some work before it begins; a source stands for its checks."""
     relation = planned_relations(project)
     steps = dict[str | SourceName, NodeRunResult]()
     for name in dict.fromkeys([*work.builds, *(check.node for check in work.checks)]):
@@ -27,7 +27,7 @@ def steps_of(project: Project, work: Work) -> dict[str | SourceName, NodeRunResu
 
 
 def waits_of(project: Project, builds: tuple[str, ...], live_views: LiveViews) -> dict[str, frozenset[str]]:
-    """Return what each model and seed waits for, through ephemeral models; not all of it needs to be in the run."""
+    """Return the nodes that each model and seed waits for, through ephemeral models, also nodes outside of the run."""
 
     def stored(name: str) -> frozenset[str]:
         node = project.models.get(name)
@@ -40,12 +40,12 @@ def waits_of(project: Project, builds: tuple[str, ...], live_views: LiveViews) -
 
 
 class StepOutcomes:
-    """What became of the steps of one run so far. Not for several threads at once, apart from `tell`.
+    """The outcomes of the steps of one run so far. Only `tell` may be called by several threads at once.
 
     Args:
-        steps: What each step is for, as its result begins.
-        reads: What each of these nodes waits for, by name.
-        masker: Masks secrets in what is said of them.
+        steps: The result of each step before it begins.
+        reads: The names of the nodes that each node waits for.
+        masker: Masks secrets in the results.
     """
 
     def __init__(self, steps: Iterable[NodeRunResult], reads: Mapping[str, Set[str]], masker: Masker) -> None:
@@ -53,13 +53,13 @@ class StepOutcomes:
         self._reads = reads
         self._masker = masker
         self._found: dict[str, StepEnded] = {}
-        self._told: dict[str, datetime] = {}  # when
+        self._told: dict[str, datetime] = {}  # the times of the reports in _found
         self._started: dict[str, datetime] = {}
         self._ended: dict[str, NodeRunResult] = {}
-        self._views: dict[str, tuple[CheckResult, ...]] = {}  # what their checks found of what was not published
+        self._views: dict[str, tuple[CheckResult, ...]] = {}  # by view: results on rows that were not published
 
     def tell(self, outcome: StepStarted | StepEnded) -> None:
-        """Take what a step tells of itself; called in its thread, before it has ended."""
+        """Take a report of a step about itself; called in the step's thread, before the step has ended."""
         match outcome:
             case StepStarted(name, at):
                 self._started[name] = at
@@ -69,15 +69,15 @@ class StepOutcomes:
                 self._told[result.name] = datetime.now(UTC)
 
     def found(self, name: str) -> StepEnded | None:
-        """Return what a step has told of its end."""
+        """Return the end that a step has reported, if it has."""
         return self._found.get(name)
 
     def begin(self, name: str) -> StepStarted:
-        """Note that a step has begun: now, or when it has told itself."""
+        """Note that a step has begun: at the time that it has reported, or now."""
         return StepStarted(name, self._started.setdefault(name, datetime.now(UTC)))
 
     def end(self, ended: StepEnded) -> StepEnded:
-        """Note the end of a step; return it with its times, and without secrets."""
+        """Note the end of a step; return it with its times, and with masked secrets."""
         result, started = ended.result, self._started.get(ended.result.name)
         if started is not None:
             taken = self._told.get(result.name, datetime.now(UTC)) - started
@@ -88,22 +88,22 @@ class StepOutcomes:
         return replace(ended, result=result)
 
     def skip(self, name: str) -> StepEnded:
-        """Note that a step has no turn, as what it waits for failed."""
+        """Note that a step has no turn, because a node that it waits for failed."""
         return self._end_without_turn(StepEnded(replace(self._steps[name], status="skipped"), self.lacks(name)))
 
     def lacks(self, name: str) -> tuple[str, ...]:
-        """Say what a node waits for in vain."""
+        """Return the failed, blocked and skipped nodes that a node waits for, each as a text with its status."""
         reads = [self._ended[read] for read in sorted(self._reads.get(name, ())) if read in self._ended]
         missing = ("failed", "blocked", "skipped")
         return tuple(f"{read.name}: {read.status}" for read in reads if read.status in missing)
 
     @property
     def working(self) -> tuple[str, ...]:
-        """The steps that have begun and not ended."""
+        """The names of the steps that have begun and not ended."""
         return tuple(name for name in self._steps if name in self._started and name not in self._ended)
 
     def rest(self) -> Iterator[StepEnded]:
-        """Note what became of the others, when the run is over."""
+        """Note the outcomes of all other steps, when the run is over; yield them."""
         for step in self._steps.values():
             if step.name in self._ended:
                 continue
@@ -115,6 +115,6 @@ class StepOutcomes:
                 yield self._end_without_turn(StepEnded(replace(step, status="not_started")))
 
     def _end_without_turn(self, ended: StepEnded) -> StepEnded:
-        """Add what the checks of a view found before its turn, which did not come."""
+        """End a step without a turn; add the results of a view's checks that ran in the builds of its inputs."""
         judged = with_checks(ended.result, self._views.get(ended.result.name, ()))
         return self.end(replace(judged, remarks=(*ended.remarks, *judged.remarks)))

@@ -1,4 +1,4 @@
-"""Follows a stream: one batch after the other, until it is told to stop."""
+"""Builds a stream, one batch after the other, until a callback asks it to stop."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from fft_core.project.model import Model
 from fft_core.run.run import Run
 from fft_core.run.turn import build_or_reuse
 
-_NAP = 0.1  # seconds between two looks whether to stop
+_NAP = 0.1  # seconds between two calls of `should_stop`
 
 
 @dataclass(frozen=True)
 class Followed:
-    """The totals of a stream that was followed: batches, events, and seconds that were spent in batches."""
+    """The totals of a followed stream: the batches, their events, and the seconds of their builds."""
 
     batches: int = 0
     events: int = 0
@@ -38,19 +38,19 @@ def follow(
     interval: float = 1,
     until_caught_up: bool = False,
 ) -> Followed:
-    """Build a stream batch by batch; a batch that was begun is finished.
+    """Build a stream batch by batch; a batch that has begun is finished.
 
     Args:
-        run: It has the stream as a node.
+        run: A run that has the stream as a node.
         model: The stream.
-        tell: Called with each batch that was published.
-        should_stop: Asked between two batches.
-        interval: How many seconds to wait if nothing has arrived.
-        until_caught_up: Whether to stop when nothing is left.
+        tell: Called with the result of each published batch.
+        should_stop: Called between two batches, and while waiting.
+        interval: The seconds to wait if no events have arrived.
+        until_caught_up: Whether to stop when no events are left to read.
 
     Raises:
         BusyError: another process writes the stream.
-        FftError: a batch cannot be built; what was published before stays.
+        FftError: a batch cannot be built; the batches before it stay published.
     """
     body_of(model)
     warehouse, done, is_settled = run.sessions.of_thread(), Followed(), False

@@ -1,4 +1,4 @@
-"""The wish to end a run: what runs in its threads is cancelled, in the database as well."""
+"""The request to end a run: the steps that run in its threads are cancelled, in the database as well."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-# A statement which has not yet begun when the run is terminated does not notice an interruption: it is repeated.
+# `cancel` has no effect on a statement that has not begun, so it is called again after this time.
 CANCEL_AGAIN_SECONDS = 0.2
 
 
 class Termination:
-    """The wish to end one run, and how to end what runs in it. Threads may share it.
+    """The request to end one run, and the callbacks that cancel its running steps. Threads may share it.
 
     Args:
-        interruption: The exception by which the scheduler knows an interruption; it is given a message.
+        interruption: The exception by which the scheduler recognizes an interruption; it is called with a message.
     """
 
     def __init__(self, interruption: Callable[[str], BaseException]) -> None:
@@ -27,21 +27,21 @@ class Termination:
 
     @property
     def is_requested(self) -> bool:
-        """Whether the run is to end."""
+        """Whether the end of the run was requested."""
         return self._requested.is_set()
 
     @property
     def is_given_up(self) -> bool:
-        """Whether nobody waits any longer for what runs."""
+        """Whether the process no longer waits for the running steps."""
         return self._given_up.is_set()
 
     @contextmanager
     def cancelling(self, cancel: Callable[[], None]) -> Iterator[None]:
-        """Call `cancel` again and again, in another thread, if the run is to end before the body has.
+        """Call `cancel` repeatedly, in another thread, if the end of the run is requested before the body has ended.
 
         Raises:
-            BaseException: the interruption, in place of that with which the body then ends; or at once, if the run is
-                to end already.
+            BaseException: the interruption, instead of the exception with which the body ends; or before the body
+                begins, if the end of the run was requested already.
         """
         body = self._begin(cancel)
         try:
@@ -64,15 +64,15 @@ class Termination:
         return body
 
     def request(self) -> None:
-        """End the run: cancel what runs in it."""
+        """Request the end of the run: cancel its running steps."""
         with self._lock:
             self._requested.set()
             bodies = list(self._bodies)
-        for body in bodies:  # a thread for each: a driver may take its time over it, or hang
+        for body in bodies:  # a thread for each: a driver may be slow to cancel, or hang
             threading.Thread(target=body.cancel_until_ended, name="cancel-step", daemon=True).start()
 
     def give_up(self) -> None:
-        """Cancel no more, and wait no longer: the process is about to end, and what the bodies use is closed."""
+        """Stop cancelling and waiting: the process is about to end, and the sessions of the steps are closed."""
         self._given_up.set()
         with self._lock:
             bodies = list(self._bodies)
@@ -81,7 +81,7 @@ class Termination:
 
 
 class Canceller:
-    """Calls `cancel` until the body has ended, and never after that: it would hit the statement that comes next."""
+    """A loop that calls `cancel` until the body has ended, and never later: it would hit the next statement."""
 
     def __init__(self, cancel: Callable[[], None]) -> None:
         self._cancel = cancel
@@ -89,17 +89,17 @@ class Canceller:
         self._ended = threading.Event()
 
     def end(self) -> None:
-        """Note that the body has ended, and wait for a call that is under way."""
+        """Note that the body has ended, and wait until a running call of `cancel` returns."""
         self._ended.set()
         with self._calling:
             return
 
     def give_up(self) -> None:
-        """Call `cancel` no more, and wait for nothing."""
+        """Stop calling `cancel`, without waiting for a running call."""
         self._ended.set()
 
     def cancel_until_ended(self) -> None:
-        """Call `cancel` again and again until the body has ended; log what it raises."""
+        """Call `cancel` repeatedly until the body has ended; log its exceptions."""
         while not self._ended.is_set():
             with self._calling:
                 if not self._ended.is_set():

@@ -1,4 +1,4 @@
-"""A step that takes longer than its model allows is interrupted."""
+"""The time limit of a step: a step that takes longer than its model allows is interrupted."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from fft_core.run.termination import Canceller
 
 @contextmanager
 def limited(seconds: float | None, interrupt: Callable[[], None], name: str) -> Iterator[None]:
-    """Interrupt the body of the context after so many seconds; if none are given, never.
+    """Interrupt the body of the context after a number of seconds; never if it is None.
 
-    A statement ends at once, and a Python model when it has returned: its rows are not published then.
+    A statement ends at once. A Python model ends when its function returns; its rows are not published.
 
     Raises:
         StepTimeoutError: the body failed after the time was over.

@@ -37,9 +37,9 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class ReuseResult(NodeResult):
-    """What was left as it is.
+    """The result of a reused node, whose relation was left as it is.
 
-    `checks` holds the results of checks that were due; `unchanged_checks` are the others, which passed on these rows.
+    `checks` holds the results of the checks that were due; `unchanged_checks`, the others, which passed on these rows.
 
     >>> from fft_core import ReuseResult, Run, load_project
     >>> with Run(load_project("shop"), path=":memory:") as run:
@@ -61,24 +61,24 @@ def build_or_reuse(
     drains: bool = True,
     polled: StreamBatch | None = None,
 ) -> BuildResult | ReuseResult:
-    """Do what the plan says for one model or seed, at its turn in a run.
+    """Build or reuse one model or seed, as the plan says, at its turn in a run.
 
     Args:
         warehouse: The session of this thread.
-        rebuilder: The one of the run.
-        node: A model or seed, whose inputs have had their turn.
-        run_id: Noted in the record.
-        hooks: Those of the run; a model's own are run before and after it is built.
-        drains: Whether all that has arrived in a stream is read, batch by batch; else one batch.
-        polled: What has arrived in a stream, if it has just been read.
+        rebuilder: The rebuilder of the run.
+        node: A model or seed whose inputs have had their turn.
+        run_id: The id of the run, for the record.
+        hooks: The hooks of the run; those of the model run before and after its build.
+        drains: Whether all events that have arrived in a stream are read, batch by batch; else one batch is read.
+        polled: The next batch of a stream, if it has just been read.
 
     Raises:
         HookError: a hook of the model failed.
-        CheckFailedError: a check of severity error failed, its own or that of a view over it; the published rows stay
+        CheckFailedError: a check of severity error failed, of the node or of a view over it; the published rows stay
             as they were.
-        UnreadableViewError: a checked view over it does not work with the new rows.
-        MissingRelationError: an input is not in the database.
-        RenderError, ModelError, StatementError: the model fails, with its file and the SQL as sent.
+        UnreadableViewError: a checked view over the node cannot be read with the new rows.
+        MissingRelationError: an input does not exist in the database.
+        RenderError, ModelError, StatementError: the model fails; the error has its file, and the SQL that was sent.
         StateError: the records of earlier builds cannot be read.
     """
     failed = True
@@ -96,21 +96,21 @@ def build_or_reuse(
 
 
 def _with_failures(warehouse: Warehouse, result: BuildResult | ReuseResult) -> BuildResult | ReuseResult:
-    """Keep the failing rows of what was published, or left as it is."""
+    """Store the failing rows of the checks of a node, and of the views that its build judged."""
     kept = replace(result, checks=keep_failures(warehouse, result.checks))
     return replace(kept, views=kept_of_views(warehouse, kept.views)) if isinstance(kept, BuildResult) else kept
 
 
 def build_model(warehouse: Warehouse, model: Model) -> BuildResult:
-    """Build one model whether something changed or not: its rows are staged, checked and published together.
+    """Build one model, even if nothing changed: its rows are staged, checked and published together.
 
-    Raises what `build_or_reuse` raises.
+    Raises the errors of `build_or_reuse`.
     """
     return _build_unconditionally(warehouse, model)
 
 
 def build_seed(warehouse: Warehouse, seed: Seed) -> BuildResult:
-    """Load a seed's file as a table, with `_ff_loaded_at`, `_ff_seed_id` and `_ff_seed_file` (relative path) added.
+    """Load a seed's file as a table; add the columns `_ff_loaded_at`, `_ff_seed_id`, `_ff_seed_file` (relative path).
 
     Raises:
         CheckFailedError: a check of severity error failed.
@@ -137,7 +137,7 @@ def check_node(warehouse: Warehouse, node: str | SourceName, checks: tuple[Check
 
 
 def _measured_before(warehouse: Warehouse, node: str, checks: tuple[Check, ...]) -> Mapping[str, float | None]:
-    """Read what was measured of the build before the one that is published; of a view, when it was judged last."""
+    """Read the measurements of the build before the published one; for a view, those of its last checks."""
     if not any(check.rule.measures for check in checks):
         return {}
     model, place = warehouse.project.models.get(node), warehouse.place_text(node)
@@ -148,7 +148,7 @@ def _measured_before(warehouse: Warehouse, node: str, checks: tuple[Check, ...])
 
 @dataclass(frozen=True)
 class _Turn:
-    """The turn of a node."""
+    """The turn of a node: the arguments of `build_or_reuse`, and a clock."""
 
     warehouse: Warehouse
     rebuilder: Rebuilder
@@ -159,13 +159,13 @@ class _Turn:
     polled: StreamBatch | None = None
 
     def still_current(self, decision: Decision, look: Look) -> None:
-        """Look once more if others may build during this turn. Raises OutdatedError."""
+        """Compare the records once more, if other processes may build during this turn. Raises OutdatedError."""
         if not self.warehouse.engine.capabilities.one_writer_process:
             self.rebuilder.refuse_outdated(self.warehouse, decision, look)
 
 
 def _drained(turn: _Turn, *, drains: bool) -> BuildResult | ReuseResult:
-    """Read a stream, batch by batch, until nothing is left of it; what its batches did is added."""
+    """Build one batch of a stream, or with `drains` all that has arrived; the counts of the batches are added up."""
     built: BuildResult | None = None
     while True:
         result = _build_or_reuse(turn)
@@ -204,21 +204,21 @@ def _build_or_reuse(turn: _Turn) -> BuildResult | ReuseResult:
         except UnreadableViewError as error:
             if error.view in rebuilder.memory.recall(warehouse).published:
                 raise
-            unreadable = (*unreadable, Unjudged(error.view, error.why))  # its own step says it
+            unreadable = (*unreadable, Unjudged(error.view, error.why))  # its own step reports it
         except FftError as error:
             with_hooks.failed(error)
             raise
 
 
 def _with_batch(turn: _Turn, decision: Decision) -> tuple[Decision, StreamBatch | None]:
-    """Read what has arrived in a stream: if nothing has, and nothing changed, it is left as it is."""
+    """Read the events that have arrived in a stream; if there are none and nothing else changed, reuse the node."""
     if not isinstance(turn.node, Model) or not isinstance(turn.node.body, StreamBody):
         return decision, None
     from fft_core.build.streams import poll  # most projects have no stream
 
     batch = turn.polled if turn.polled is not None and decision.is_increment else None
     batch = batch or poll(turn.warehouse, turn.node, from_begin=not decision.is_increment)
-    if batch.before is None and decision.is_increment:  # its rows were copied from elsewhere, without its events
+    if batch.before is None and decision.is_increment:  # its rows were cloned, without a state
         return _with_batch(turn, replace(decision, is_increment=False))
     if batch.rebuilds(turn.node.body.sink):
         return replace(decision, is_increment=False), batch
@@ -229,7 +229,7 @@ def _with_batch(turn: _Turn, decision: Decision) -> tuple[Decision, StreamBatch 
 
 
 class _WithHooks:
-    """The hooks of the model that has its turn: before it is built, once, and after it."""
+    """The hooks of the model that has its turn: once before its build, and after it."""
 
     def __init__(self, turn: _Turn) -> None:
         self._turn = turn
@@ -247,12 +247,12 @@ class _WithHooks:
             try:
                 self._hooks.after(self._turn.warehouse, self._model, result)
             except FftError:
-                self._turn.rebuilder.memory.forget()  # its record is gone
+                self._turn.rebuilder.memory.forget()  # the failed hook removed the record
                 raise
         return result
 
     def failed(self, error: FftError) -> None:
-        """Let the hooks know of a build that failed; a hook that failed itself is not told."""
+        """Run the hooks after a failed build, unless a hook caused the failure."""
         if self._hooks and self._model and not self._hooks.caused(error):
             self._hooks.after(self._turn.warehouse, self._model, error)
 
@@ -282,7 +282,7 @@ def _build(
     rebuilder.note(built.record, built.published)
     for child, attached in built.detached.items():
         rebuilder.memory.note_attached(child, attached)
-    for view, results in built.judged.items():  # spares the views' own turns what was found on the rows of now
+    for view, results in built.judged.items():  # the views' own turns need not run these checks again
         rebuilder.views.note_judged(warehouse, view, results)
     return built.result
 
@@ -293,7 +293,7 @@ def _build_unconditionally(warehouse: Warehouse, node: Model | Seed) -> BuildRes
     identities = Identities(warehouse.project, warehouse.compiler)
     rebuilder = Rebuilder(warehouse.project, identities, Request(cache="wo"), nodes=frozenset({node.name}))
     result = build_or_reuse(warehouse, rebuilder, node)
-    assert isinstance(result, BuildResult)  # with "wo" nothing is reused
+    assert isinstance(result, BuildResult)  # "wo" reuses nothing
     return result
 
 
@@ -324,9 +324,9 @@ def _reuse(
 
 
 def _due_checks(warehouse: Warehouse, decision: Decision) -> tuple[tuple[Check, ...], tuple[Check, ...]]:
-    """Part the checks of a reused node in those that run and those that passed on its rows before.
+    """Split the checks of a reused node into those that run and those that passed on its rows before.
 
-    That a blocking check passed is known from the record. What a warning found is not kept, so that it runs each time.
+    The record says that the blocking checks passed. Results of warnings are not recorded, so these checks always run.
     """
     checks = warehouse.project.checks_of(decision.name)
     if decision.checks_are_due:
@@ -338,7 +338,7 @@ def _due_checks(warehouse: Warehouse, decision: Decision) -> tuple[tuple[Check, 
 def _check_reused(
     warehouse: Warehouse, rebuilder: Rebuilder, decision: Decision, checks: tuple[Check, ...]
 ) -> tuple[CheckResult, ...]:
-    """Run checks of a reused node on its published rows, and note that they passed where that was not known."""
+    """Run checks of a reused node on its published rows, and record that they passed, unless that is recorded."""
     results = check_node(warehouse, decision.name, checks) if checks else ()
     if any(result.blocks for result in results):
         raise CheckFailedError(decision.name, results, published=True)
@@ -350,7 +350,7 @@ def _check_reused(
 def _note_checks(
     warehouse: Warehouse, decision: Decision, measured: Mapping[str, tuple[float | None, ...]], *, are_settled: bool
 ) -> None:
-    """Note that checks passed, where that was not known, and what they have measured, where that is new."""
+    """Record that checks passed, and their measurements, unless the same is recorded already."""
     engine, record = warehouse.engine, decision.record
     relation = record.relation if record else warehouse.place_text(decision.name)
     known = record.measures if record else {}

@@ -1,4 +1,4 @@
-"""What a run is to do, as a command or a schedule asks for it; a scheduler's face carries it out."""
+"""The work of a run, as a command or a schedule requests it; a scheduler carries it out."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Work:
-    """What a run does.
+    """The work of a run.
 
     Attributes:
-        command: Is noted in a tag of the run.
-        builds: Models and seeds, with their checks.
-        defer: The environment from which is read what is not built; none if empty.
-        planned: Those of them that are built by the plan; the others are reused. All where None.
+        command: The command, for a tag of the run.
+        builds: The models and seeds that have their turn, with their checks.
+        defer: The environment from which inputs that are not built are read; none if empty.
+        planned: The nodes of `builds` that the plan expects to build, not to reuse; None for all.
         checks: Checks that run alone, on published rows.
-        request: Cache mode and nodes to build in any case.
-        jobs: How many steps run at a time; the executor's choice where None.
-        keep_going: Whether a failure leaves other branches running.
-        plan: What was decided, if somebody is to be shown it.
-        reused: What is left as it is, and has no turn.
+        request: The cache mode, and the nodes to build even if nothing changed.
+        jobs: The number of steps that run at a time; None for the executor's choice.
+        keep_going: Whether other branches continue after a failure.
+        plan: The plan, if it is to be shown.
+        reused: The results of the nodes that are left as they are, and have no turn.
     """
 
     command: str
@@ -46,9 +46,9 @@ class Work:
 
 @dataclass(frozen=True)
 class Todo:
-    """What a plan makes a run do: models and seeds with their checks, checks alone, and what is left as it is.
+    """The work that follows from a plan: models and seeds with their checks, checks alone, and reused nodes.
 
-    `what` says it for people. `planned` are those of the builds that the plan does not expect to be reused.
+    `what` describes it for people. `planned` has the nodes of `builds` that the plan expects to build, not to reuse.
     """
 
     what: str
@@ -64,13 +64,13 @@ class Todo:
         return tuple(dict.fromkeys([*self.builds, *(str(check.node) for check in self.checks)]))
 
     def work(self, command: str, run: Run, *, jobs: int | None = None, keep_going: bool = False) -> Work:
-        """Return it as a scheduler is given it.
+        """Return the work in the form for a scheduler.
 
         Args:
-            command: Is noted with the run.
-            run: The run that it was planned with.
-            jobs: How many steps run at a time; as the profile says, or else as the scheduler chooses, if None.
-            keep_going: Whether a failure leaves other branches running.
+            command: The command, for a tag of the run.
+            run: The run that made the plan.
+            jobs: The number of steps that run at a time; if None, that of the profile, else the scheduler's choice.
+            keep_going: Whether other branches continue after a failure.
         """
         return Work(
             command,
@@ -87,7 +87,7 @@ class Todo:
 
 
 def reused(project: Project, decisions: Sequence[Decision]) -> tuple[NodeRunResult, ...]:
-    """Say that nodes are left as they are."""
+    """Return the results of nodes that are left as they are."""
     return tuple(
         NodeRunResult(
             name=decision.name,
@@ -102,13 +102,16 @@ def reused(project: Project, decisions: Sequence[Decision]) -> tuple[NodeRunResu
 
 
 def kind_of(project: Project, name: str) -> NodeKind:
-    """Say what a node is."""
+    """Return the kind of a node."""
     node = project.node(name)
     return node.kind if isinstance(node, Model) else "seed"
 
 
 def planned(project: Project, plan: Plan, *, checks_alone: bool) -> Todo:
-    """Say what is done about a plan: builds; with `checks_alone`, the checks that are due without one."""
+    """Return the work of a plan: its builds, and grants, indexes and constraints to set.
+
+    With `checks_alone`, the work includes checks that are due without a build.
+    """
     builds = [d for d in plan.decisions if d.is_build or sets_attachments(d) or (checks_alone and d.checks_are_due)]
     names = tuple(decision.name for decision in builds)
     return Todo(
@@ -122,7 +125,7 @@ def planned(project: Project, plan: Plan, *, checks_alone: bool) -> Todo:
 
 
 def _checks_of_sources(project: Project, names: Sequence[str]) -> tuple[Check, ...]:
-    """The checks of the sources that models read: steps of their own."""
+    """Return the checks of the sources that models read; they are separate steps."""
     models = [project.models[name] for name in names if name in project.models]
     read = {source for model in models for source in project.stored_inputs(model)}
     return tuple(check for source in project.sources if source in read for check in project.checks_of(source))

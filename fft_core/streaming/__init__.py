@@ -1,4 +1,4 @@
-"""Streams of events: their sources, their positions, and the sessions and rows that are made of them.
+"""Streams of events: their sources, their positions, and the sessions and rows that are made from events.
 
 >>> from fft_core.streaming import FileTailSource, StreamSessionizer
 """

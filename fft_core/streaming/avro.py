@@ -1,4 +1,4 @@
-"""Messages of Avro, by a schema that lies in the project."""
+"""Messages in Avro, with a schema that is a file of the project."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _MAGIC, _PREFIX = b"\0", 5  # before the message: a zero, and the number of its 
 
 
 def avro_reader(schema: str) -> Callable[[bytes], Values]:
-    """Return what reads one message; it raises ValueError for one that is none.
+    """Return a reader of one message; it raises ValueError for bytes that are not a message of the schema.
 
     Args:
-        schema: The text of a schema of a record.
+        schema: The text of the schema of a record.
 
     Raises:
         MissingDriverError: fastavro is not installed.
-        StreamError: this is not a schema.
+        StreamError: the text is not a schema of a record.
     """
     try:
         import fastavro
@@ -40,7 +40,7 @@ def avro_reader(schema: str) -> Callable[[bytes], Values]:
         stream = io.BytesIO(raw[_PREFIX:] if raw[:1] == _MAGIC and len(raw) > _PREFIX else raw)
         try:
             value: Any = fastavro.schemaless_reader(stream, parsed, None)
-        except Exception as error:  # the library raises many kinds for foreign bytes
+        except Exception as error:  # the library raises many kinds of errors for other bytes
             raise ValueError(f"it is not a message of this schema: {type(error).__name__}: {error}") from error
         if stream.read(1):
             raise ValueError("it is not a message of this schema: it has more bytes")

@@ -1,4 +1,4 @@
-"""Files that grow: lines of JSON or CSV, read behind a position, through rotation and `copytruncate`."""
+"""Growing files: lines of JSON or CSV, read after a position, through rotation and `copytruncate`."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from fft_core.streaming.source import Backlog, Position
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_DIGESTED = 256  # bytes at the begin, and before the offset, by which a file is known again
+_DIGESTED = 256  # bytes at the start, and before the offset, by which a file is recognized
 _BLOCK = 1 << 20
 
 
 @dataclass(frozen=True)
 class _Mark:
-    """The position in one file, and the bytes that it is known by: those that were read do not change.
+    """The position in one file, and digests by which the file is recognized: bytes that were read do not change.
 
     Attributes:
-        path: Its first path; the name of its partition.
-        device, inode: Its number on the disk.
-        offset: Behind the last complete line that was read.
-        head, tail: Digests of the first bytes, and of those before the offset.
-        begun: Counts how often this inode was truncated, by `copytruncate`.
+        path: The first path of the file, a part of the name of its partition.
+        device, inode: The numbers that identify the file on the disk.
+        offset: The end of the last complete line that was read.
+        head, tail: Digests of the first bytes, and of the bytes before the offset.
+        begun: The number of times that this inode was truncated, by `copytruncate`.
     """
 
     path: str
@@ -47,7 +47,7 @@ class _Mark:
         return f"#{self.path}#{self.inode}.{self.begun}"
 
     def matches(self, path: Path) -> bool:
-        """Whether a file begins with the bytes that were read."""
+        """Return whether a file begins with the bytes that were read."""
         try:
             with path.open("rb") as file:
                 if os.fstat(file.fileno()).st_size < self.offset:
@@ -59,24 +59,25 @@ class _Mark:
 
 @dataclass(frozen=True)
 class _Reading:
-    """A file to be read now: its place, which mark it continues, and whether it is what has the mark's path."""
+    """A file to read now: the mark from which it continues, and its current path."""
 
     mark: _Mark
     place: Path
 
 
 class FileTailSource:
-    """Reads files as they grow: all that match the patterns, each line once, and only with its newline.
+    """A source that reads growing files: all that match the patterns, each line once, when it has its newline.
 
-    A file is known by its inode and by the bytes that were read, also after it was moved: a rotated file is read to its
-    end before the one that took its name. A file that was copied and truncated goes on in its copy, then at its begin.
+    A file is recognized by its inode and by the bytes that were read, even after it was moved: a rotated file is read
+    to its end before the file that took its name. A file that was copied and truncated is read on in its copy, then
+    from its start.
 
     Args:
         path: A path or a pattern (`logs/*.jsonl`, `**` for any folders), or several.
         format: "jsonl" (an object in each line) or "csv".
         header: The names of the columns of CSV files without a first line of names.
-        delimiter: What stands between the values of a CSV file.
-        root: What relative patterns begin at; the current folder if None.
+        delimiter: The text between the values of a CSV file.
+        root: The folder of relative patterns; None for the current folder.
 
     >>> from fft_core.streaming import FileTailSource
     >>> with open("clicks.jsonl", "w") as file:
@@ -105,11 +106,11 @@ class FileTailSource:
 
     @property
     def said(self) -> str:
-        """Name it for people."""
+        """The name of the source for people."""
         return f"files {', '.join(self._patterns)}"
 
     def poll(self, position: Position, limit: int) -> tuple[pa.Table, Position]:
-        """Read complete lines behind a position; see `Source.poll`. The offset of a line is that of its first byte."""
+        """Read complete lines after a position; see `Source.poll`. The offset of a line is that of its first byte."""
         readings = self._readings(_marks(position))
         records, marks = list[Record](), list[_Mark]()
         for reading in readings:
@@ -119,7 +120,7 @@ class FileTailSource:
         return as_table(records), {"files": [asdict(mark) for mark in marks]}
 
     def backlog(self, position: Position) -> Backlog:
-        """Count the bytes beyond a position, those of a last line without its newline as well."""
+        """Count the bytes after a position, including those of a last line without its newline."""
         size, oldest = 0, list[float]()
         for reading in self._readings(_marks(position)):
             try:
@@ -132,7 +133,7 @@ class FileTailSource:
         return Backlog(size, "bytes", min(oldest, default=None))
 
     def end(self) -> Position:
-        """Return the position behind all complete lines that are there."""
+        """Return the position after all complete lines that exist."""
         marks = []
         for reading in self._readings(()):
             with reading.place.open("rb") as file:
@@ -142,16 +143,16 @@ class FileTailSource:
         return {"files": [asdict(mark) for mark in marks]}
 
     def offsets(self, position: Position) -> Mapping[str, int]:
-        """Return how far each file was read, by partition."""
+        """Return the offset up to which each file was read, by partition."""
         return {mark.partition: mark.offset for mark in _marks(position)}
 
     def close(self) -> None:
-        """There is nothing to close."""
+        """Do nothing: no file stays open."""
 
     # --- which files --------------------------------------------------------------------------------------------------
 
     def _readings(self, known: Sequence[_Mark]) -> list[_Reading]:
-        """Find all files to read: those that are known, also those that were moved, then new ones, the oldest first."""
+        """Find all files to read: known ones, even if they were moved, then new ones, the oldest first."""
         found = self._found()
         beside = _beside({str(self._root / mark.path) for mark in known}, found) if known else {}
         known_paths = frozenset(map(Path, found))
@@ -201,7 +202,7 @@ class FileTailSource:
         return records, replace(mark, offset=offset, head=head, tail=tail)
 
     def _reader(self, file: Any, mark: _Mark) -> tuple[Callable[[bytes], Values] | None, int]:
-        """Return what reads a line, and where the first one begins; None while a CSV file has no line of names."""
+        """Return the reader of a line, and the start of the first line; no reader if a CSV file lacks its names yet."""
         if self._format == "jsonl":
             return read_json, 0
         if self._header:
@@ -222,7 +223,7 @@ class FileTailSource:
 
 
 def _continued(mark: _Mark, beside: Mapping[tuple[int, int], Path], wanted: frozenset[Path]) -> Iterator[_Reading]:
-    """Find where a known file goes on: at its inode; or, if that was truncated, in a copy and then from its begin."""
+    """Find the rest of a known file: at its inode; or, if that was truncated, in a copy and then from its start."""
     there = beside.get((mark.device, mark.inode))
     if there is not None and mark.matches(there):
         yield _Reading(mark, there)
@@ -231,7 +232,7 @@ def _continued(mark: _Mark, beside: Mapping[tuple[int, int], Path], wanted: froz
     copy = next(copies, None)
     if copy is not None and (identity := _identity(copy)):
         yield _Reading(replace(mark, device=identity[0], inode=identity[1]), copy)
-    if there in wanted:  # an inode that another file has by now is read only if the patterns mean that file
+    if there in wanted:  # if another file has the inode by now, it is read only if it matches the patterns
         yield _Reading(_Mark(mark.path, mark.device, mark.inode, begun=mark.begun + 1), there)
 
 
@@ -253,7 +254,7 @@ def _lines(file: Any) -> Iterator[bytes]:
 
 
 def _end_of_lines(file: Any) -> int:
-    """Return where the last complete line ends."""
+    """Return the offset of the end of the last complete line."""
     end = file.seek(0, os.SEEK_END)
     while end:
         begin = max(0, end - _BLOCK)
@@ -266,7 +267,7 @@ def _end_of_lines(file: Any) -> int:
 
 
 def _digests(file: Any, offset: int) -> tuple[str, str]:
-    """Digest the first bytes of a file, and those before an offset."""
+    """Return digests of the first bytes of a file, and of the bytes before an offset."""
     file.seek(0)
     head = file.read(min(_DIGESTED, offset))
     file.seek(max(0, offset - _DIGESTED))
@@ -275,7 +276,7 @@ def _digests(file: Any, offset: int) -> tuple[str, str]:
 
 
 def _beside(paths: set[str], found: Mapping[str, os.stat_result]) -> dict[tuple[int, int], Path]:
-    """Find the files in the folders of known ones: rotated files are there, under names of any kind."""
+    """Find the files in the folders of known ones: rotated files are there, under any name."""
     there = {(stat.st_dev, stat.st_ino): Path(path) for path, stat in found.items()}
     for folder in {Path(path).parent for path in paths}:
         try:

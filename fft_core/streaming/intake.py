@@ -1,4 +1,4 @@
-"""Parts the records of a batch: events that are kept, late ones, and bad records. The database is not asked."""
+"""Splits the records of a batch into events to keep, late events and bad records, without a query."""
 
 from __future__ import annotations
 
@@ -25,16 +25,17 @@ _MOST_PARTITIONS = 1_000
 
 @dataclass(frozen=True)
 class EventRules:
-    """The rules that a record must keep to be an event.
+    """The rules that a record must follow to be an event.
 
     Attributes:
-        key: The columns that must be set.
-        event_time: The column of its time; none if it has no time.
-        event_id: The column that tells events apart; none if each record is an event of its own.
-        time_unit: What a number in `event_time` counts since 1970; a number is not a time if None.
-        allowed_lateness: How much older than the newest event of its partition an event may be; None if it may be any.
-        max_ahead: How far in the future an event may be; None if it may be any.
-        idle_after: After how long a partition that gives nothing holds the watermark back no more.
+        key: The columns of the key, which must have values.
+        event_time: The column of an event's time; None if events have no time.
+        event_id: The column that distinguishes events; None if each record is a separate event.
+        time_unit: The unit of numbers in `event_time`, since 1970; None if a number is not a time.
+        allowed_lateness: The longest time by which an event may be older than the newest of its partition; None for no
+            limit.
+        max_ahead: The longest time by which an event may be in the future; None for no limit.
+        idle_after: The time without events after which a partition no longer holds back the watermark.
     """
 
     key: tuple[str, ...] = ()
@@ -47,21 +48,21 @@ class EventRules:
 
     @property
     def needed(self) -> tuple[str, ...]:
-        """The columns that each event must have a value in."""
+        """The columns in which each event must have a value."""
         return tuple(n for n in (*self.key, self.event_time, self.event_id) if n is not None)
 
 
 @dataclass(frozen=True)
 class Intake:
-    """A batch, parted.
+    """A batch, split into events, late events and bad records.
 
     Attributes:
-        events: What is kept, with `_ff_partition`, `_ff_offset` and `_ff_bytes`; event times are UTC, without a zone.
-        late: What is older than is allowed, with the same columns.
+        events: The events to keep, with `_ff_partition`, `_ff_offset` and `_ff_bytes`; times are UTC, without a zone.
+        late: The events that are older than allowed, with the same columns.
         dead: `_ff_partition`, `_ff_offset`, `_ff_error`, `_ff_bytes` of the records that are not events.
-        watermark: The stream's, with this batch; None before the first event.
-        partitions: See `StreamState`.
-        given: How many records there were.
+        watermark: The watermark of the stream after this batch; None before the first event.
+        partitions: The times of the partitions after this batch, see `StreamState`.
+        given: The number of records.
     """
 
     events: pa.Table
@@ -73,7 +74,7 @@ class Intake:
 
 
 def with_meta(frame: pa.Table) -> pa.Table:
-    """Return a frame that comes from no source the columns of one."""
+    """Return a frame with the columns that a source adds, as far as it lacks them."""
     import pyarrow as pa
 
     rows, table = frame.num_rows, frame
@@ -90,17 +91,17 @@ def with_meta(frame: pa.Table) -> pa.Table:
 
 
 def take_in(batch: pa.Table, rules: EventRules, state: StreamState, now: datetime, *, takes_nul: bool) -> Intake:
-    """Part a batch of records.
+    """Split a batch of records.
 
     Args:
-        batch: As `Source.poll` returns it.
-        rules: What makes a record an event.
-        state: What is known of the stream.
-        now: In UTC, without a zone.
-        takes_nul: Whether the engine can hold a text with a NUL in it.
+        batch: The records, as `Source.poll` returns them.
+        rules: The rules for events.
+        state: The state of the stream.
+        now: The current time, in UTC, without a zone.
+        takes_nul: Whether the engine can store a text with a NUL in it.
 
     Raises:
-        StreamError: no event was kept yet, and none of these records has the column of the time.
+        StreamError: no event was kept yet, and none of these records has the column `event_time`.
     """
     batch = with_meta(batch)
     errors: list[str | None] = batch.column(ERROR).to_pylist()
@@ -120,7 +121,7 @@ def take_in(batch: pa.Table, rules: EventRules, state: StreamState, now: datetim
     return Intake(
         events=_without_empty(_where(own, kept)),
         late=_without_empty(_where(own, [e is None and is_late for e, is_late in zip(errors, late, strict=True)])),
-        dead=dead_letters(given, errors),  # with times as they were given
+        dead=dead_letters(given, errors),  # with the original times
         watermark=watermark,
         partitions=partitions,
         given=batch.num_rows,
@@ -128,14 +129,14 @@ def take_in(batch: pa.Table, rules: EventRules, state: StreamState, now: datetim
 
 
 def _refuse_no_time(batch: pa.Table, rules: EventRules) -> None:
-    """Raise StreamError if the name of the time is a mistake: all records would be bad ones."""
+    """Raise StreamError if no record has the column `event_time`: a wrong name would make all records bad ones."""
     names = [name for name in batch.column_names if name not in META]
     if rules.event_time is not None and rules.event_time not in names:
         raise StreamError(f"no event has the event_time {rules.event_time!r}", hint=nearest(rules.event_time, names))
 
 
 def dead_letters(batch: pa.Table, errors: Sequence[str | None]) -> pa.Table:
-    """Return the records that have an error, with their bytes: what was read, or what it was made of, as JSON."""
+    """Return the records that have an error, with their bytes; if these are unknown, their values as JSON."""
     import pyarrow as pa
 
     bad = [error is not None for error in errors]
@@ -164,7 +165,7 @@ def _plain(value: object) -> object:
 
 
 def _with_columns(batch: pa.Table, names: Sequence[str]) -> pa.Table:
-    """Add columns that no record of the batch has."""
+    """Add the columns that no record of the batch has, with NULL."""
     import pyarrow as pa
 
     for name in names:
@@ -174,7 +175,7 @@ def _with_columns(batch: pa.Table, names: Sequence[str]) -> pa.Table:
 
 
 def _without_empty(table: pa.Table) -> pa.Table:
-    """Leave out columns that have no value: of what type they are is not known yet."""
+    """Leave out columns without a value: their type is not known yet."""
     import pyarrow as pa
 
     empty = [field.name for field in table.schema if pa.types.is_null(field.type)]
@@ -207,7 +208,7 @@ def _note_nul(batch: pa.Table, errors: list[str | None]) -> None:
 
 
 def _note_repeated_names(batch: pa.Table, errors: list[str | None]) -> None:
-    """A name that is there in another case already is a mistake of the sender: engines take both for one."""
+    """Note an error for records with a column name that differs from another only in case: to engines both are one."""
     seen = dict[str, str]()
     for name in batch.column_names:
         other = seen.setdefault(name.lower(), name)
@@ -226,10 +227,10 @@ def _set(errors: list[str | None], places: Sequence[bool | None], error: str) ->
 
 
 def _with_times(batch: pa.Table, rules: EventRules, errors: list[str | None]) -> pa.Table:
-    """Make the event times UTC without a zone; what is none is noted."""
+    """Convert the event times to UTC without a zone; note an error for each value that is not a time."""
     import pyarrow as pa
 
-    assert rules.event_time is not None  # the caller has asked
+    assert rules.event_time is not None  # the caller has checked
     place = batch.column_names.index(rules.event_time)
     column, kind = batch.column(place), pa.timestamp("us")
     times = _quickly(column)
@@ -244,7 +245,7 @@ def _with_times(batch: pa.Table, rules: EventRules, errors: list[str | None]) ->
 
 
 def _quickly(column: Any) -> Any | None:  # Any: an Arrow column of any type
-    """Cast all at once; None if one of them cannot be."""
+    """Cast all values at once; None if one of them cannot be cast."""
     import pyarrow as pa
 
     kind = column.type
@@ -282,9 +283,9 @@ def _no_time(column: str, value: object, unit: TimeUnit | None) -> str:
 def _by_time(
     batch: pa.Table, rules: EventRules, state: StreamState, now: datetime, errors: list[str | None]
 ) -> tuple[list[bool], datetime | None, Mapping[str, tuple[str, str]]]:
-    """Find what is late, and how far the watermark is then; what is too far ahead is noted as an error.
+    """Find the late events, and the next watermark; note an error for each event that is too far in the future.
 
-    Each event is compared with those of its partition that came before it: how they are batched does not matter.
+    Each event is compared with the events of its partition before it, so the result does not depend on the batches.
     """
     late = [False] * batch.num_rows
     if rules.event_time is None:
@@ -313,10 +314,10 @@ def _by_time(
 def _newest(
     batch: pa.Table, rules: EventRules, state: StreamState, now: datetime, errors: Sequence[str | None]
 ) -> tuple[datetime | None, Mapping[str, tuple[str, str]]]:
-    """Find how far the watermark is if no event can be late, or too early."""
+    """Find the next watermark if no event can be late or too far in the future."""
     newest = {name: datetime.fromisoformat(times[0]) for name, times in state.partitions.items()}
     seen = {name: datetime.fromisoformat(times[1]) for name, times in state.partitions.items()}
-    assert rules.event_time is not None  # the caller has asked
+    assert rules.event_time is not None  # the caller has checked
     good = _where(batch.select([PARTITION, rules.event_time]), [error is None for error in errors])
     found: list[Any] = good.group_by(PARTITION).aggregate([(rules.event_time, "max")]).to_pylist()
     for row in found:
@@ -330,7 +331,7 @@ def _told(
     newest: Mapping[str, datetime], seen: Mapping[str, datetime], state: StreamState, idle: datetime
 ) -> tuple[datetime | None, Mapping[str, tuple[str, str]]]:
     told = {name: (newest[name].isoformat(), seen[name].isoformat()) for name in newest}
-    if len(told) > _MOST_PARTITIONS:  # as of files that have a name for each day
+    if len(told) > _MOST_PARTITIONS:  # for example files with a new name each day
         told = dict(sorted(told.items(), key=lambda item: item[1][1])[-_MOST_PARTITIONS:])
     return _watermark(state.watermark, newest, seen, idle), told
 
@@ -338,7 +339,7 @@ def _told(
 def _watermark(
     before: datetime | None, newest: Mapping[str, datetime], seen: Mapping[str, datetime], idle: datetime
 ) -> datetime | None:
-    """Return the oldest of what groups of partitions have reached; one that gives nothing any more does not count."""
+    """Return the oldest of the groups' newest times; groups of partitions without recent events do not count."""
     if not newest:
         return before
     groups, active = dict[str, datetime](), set[str]()

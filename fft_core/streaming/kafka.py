@@ -1,4 +1,4 @@
-"""Topics of Kafka, read behind offsets that the warehouse keeps: never as a consumer group."""
+"""Topics of Kafka, read from offsets that the warehouse keeps, never as a consumer group."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ from fft_core.streaming.source import Backlog, Position
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_TIMEOUT = 10.0  # seconds to wait for a broker, and for messages that it says it has
+_TIMEOUT = 10.0  # seconds to wait for a broker, and for messages that it has reported
 _AT_ONCE = 10_000
 _OURS = ("group.id", "enable.auto.commit", "auto.offset.reset", "enable.partition.eof", "enable.auto.offset.store")
 
 
 class KafkaSource:
-    """Reads the partitions of a topic behind offsets: what was read is known by the position alone.
+    """A source that reads the partitions of a topic: only the position says which messages were read.
 
     Each event has the columns `kafka_timestamp` (UTC) and `kafka_key` (text), and one for each of `headers`. Messages
-    of transactions that were not committed are left out.
+    of uncommitted transactions are left out.
 
     Args:
-        servers: As `bootstrap.servers` of librdkafka: "localhost:9092".
-        topic: The topic, which must be there.
-        format: What a message is: an object of JSON, or Avro by `schema`.
+        servers: The brokers, as in `bootstrap.servers` of librdkafka: "broker.example.com:9092".
+        topic: The topic, which must exist.
+        format: The format of a message: an object of JSON, or Avro with `schema`.
         schema: The text of an Avro schema; the five bytes of a schema registry before a message are skipped.
         headers: Names of headers; `h` becomes the column `header_h`.
-        options: Of librdkafka, for how to connect.
+        options: Options of librdkafka for the connection.
 
     Raises:
         MissingDriverError: confluent-kafka is not installed.
-        StreamError: an option is one that is not the user's.
+        StreamError: `options` has an option that FFT sets.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class KafkaSource:
                 raise StreamError(
                     f"options: {name!r} is set by FFT: offsets are kept in the warehouse", hint="Take it out."
                 )
-        self._kafka: Any = confluent_kafka  # Any: it has no types
+        self._kafka: Any = confluent_kafka  # Any: the package has no types
         self._topic, self._headers = topic, tuple(headers)
         self._read: Callable[[bytes], Values] = read_json if format == "json" else avro_reader(schema or "")
         self._settings = {
@@ -77,11 +77,11 @@ class KafkaSource:
 
     @property
     def said(self) -> str:
-        """Name it for people."""
+        """The name of the source for people."""
         return f"topic {self._topic}"
 
     def poll(self, position: Position, limit: int) -> tuple[pa.Table, Position]:
-        """Read what the partitions have behind a position; see `Source.poll`."""
+        """Read the messages of the partitions after a position; see `Source.poll`."""
         with _explained(self._kafka, self._topic):
             begins, ends = self._bounds(position)
             wanted = [self._at(part, begin) for part, begin in begins.items() if begin != ends[part]]
@@ -97,22 +97,22 @@ class KafkaSource:
         return as_table(records), self._position(reached)
 
     def backlog(self, position: Position) -> Backlog:
-        """Count the messages behind a position."""
+        """Count the messages after a position."""
         with _explained(self._kafka, self._topic):
             begins, ends = self._bounds(position)
         return Backlog(sum(max(0, end - begins[part]) for part, end in ends.items()), "messages")
 
     def end(self) -> Position:
-        """Return the position behind all messages that are there."""
+        """Return the position after all existing messages."""
         with _explained(self._kafka, self._topic):
             return self._position(self._bounds({})[1])
 
     def offsets(self, position: Position) -> Mapping[str, int]:
-        """Return how far each partition was read."""
+        """Return the offset up to which each partition was read."""
         return {self._name(part): offset for part, offset in self._offsets(position).items()}
 
     def close(self) -> None:
-        """Disconnect."""
+        """Close the connection."""
         if self._consumer is not None:
             self._consumer.close()
             self._consumer = None
@@ -123,7 +123,7 @@ class KafkaSource:
         return self._consumer
 
     def _bounds(self, position: Position) -> tuple[dict[int, int], dict[int, int]]:
-        """Return the next offset of each partition, and that of its end. Raises StreamError if messages are gone."""
+        """Return the next offset and the end of each partition. Raises StreamError if unread messages are gone."""
         consumer, known = self._connected(), self._offsets(position)
         found = consumer.list_topics(self._topic, timeout=_TIMEOUT).topics.get(self._topic)
         if found is None or found.error is not None:
@@ -139,7 +139,7 @@ class KafkaSource:
         return begins, ends
 
     def _refused(self, error: Any, part: int, reached: Mapping[int, int]) -> Exception:
-        """Return what to raise if a broker does not give messages from an offset on."""
+        """Return the exception for a broker that does not return messages from an offset."""
         kinds = (self._kafka.KafkaError._AUTO_OFFSET_RESET, self._kafka.KafkaError.OFFSET_OUT_OF_RANGE)
         if error.code() not in kinds:
             refused: Exception = self._kafka.KafkaException(error)
@@ -152,7 +152,7 @@ class KafkaSource:
     def _consumed(
         self, consumer: Any, parts: set[int], ends: Mapping[int, int], limit: int, reached: dict[int, int]
     ) -> list[Record]:
-        """Take messages until each partition is at its end, or there are enough; and those that came along."""
+        """Take messages until each partition is at its end, or the limit is reached; then those already received."""
         records, deadline = list[Record](), time.monotonic() + _TIMEOUT
         while parts and len(records) < limit:
             left = sum(max(1, ends[part] - reached[part]) for part in parts)
@@ -204,7 +204,7 @@ class KafkaSource:
         return {"topic": self._topic, "offsets": {str(part): offset for part, offset in sorted(offsets.items())}}
 
     def _offsets(self, position: Position) -> dict[int, int]:
-        """Read a position; one of another topic is the begin of this one."""
+        """Read a position; a position of another topic counts as the start of this one."""
         if not position or position.get("topic") != self._topic:
             if position and "topic" not in position:
                 raise StreamError(f"this is not a position of a topic: {dict(position)!r}")
@@ -217,7 +217,7 @@ class KafkaSource:
 
 @contextmanager
 def _explained(kafka: Any, topic: str) -> Iterator[None]:
-    """Turn an error of Kafka's client into one of ours."""
+    """Raise an error of Kafka's client as a StreamError."""
     try:
         yield
     except kafka.KafkaException as error:
@@ -227,7 +227,7 @@ def _explained(kafka: Any, topic: str) -> Iterator[None]:
 
 
 class _Silent:
-    """A log for librdkafka that prints nothing: an error that matters is raised as well."""
+    """A log for librdkafka that prints nothing, because each relevant error is raised as well."""
 
     def log(self, *_: object) -> None:
         """Print nothing."""

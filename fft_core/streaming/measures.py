@@ -1,4 +1,4 @@
-"""The measures of sessions: aggregates of SQL, whose values depend on the events alone and not on their order."""
+"""The measures of sessions: aggregates in SQL, whose values depend only on the events and not on their order."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ def spelled_measures(
 ) -> dict[str, str]:
     """Render measures for a query over events, by name.
 
-    Aggregates get the order of the events: a sum of floating point is another one in another order. `first(x)` and
+    Aggregates get the events in order, because a sum of floating-point numbers depends on the order. `first(x)` and
     `last(x)` are the values of the first and the last event.
 
     Args:
-        measures: Aggregates of SQL, in the engine's dialect, by name.
-        columns: Those that an event has.
+        measures: Aggregates in SQL, in the engine's dialect, by name.
+        columns: The columns of an event.
         order: The columns by which events are ordered, as SQL.
-        spelling: Of the engine.
+        spelling: The spelling of the engine.
 
     Raises:
         StreamError: a measure is not an aggregate, or names a column that no event has.
@@ -35,7 +35,7 @@ def spelled_measures(
 
 @cache
 def columns_in(text: str, dialect: str) -> tuple[str, ...]:
-    """Name the columns that a measure as SQL reads."""
+    """Return the names of the columns that a measure reads."""
     import sqlglot
     from sqlglot import exp
 
@@ -57,7 +57,7 @@ def _spelled(name: str, text: str, columns: tuple[str, ...], by: str, dialect: s
     if tree.find(exp.Subquery, exp.Window) or len(list(tree.find_all(exp.Select))) > 1:
         raise _wrong(name, text, "it has a query or a window in it")
     aggregates = list(tree.find_all(exp.AggFunc))
-    if not aggregates and not tree.find(exp.Anonymous):  # what else there is, the database knows
+    if not aggregates and not tree.find(exp.Anonymous):  # an unknown function may be one
         raise _wrong(name, text, "it is not an aggregate, as sum(amount) or first(page)")
     _quote_columns(tree, name, text, columns)
     for found in aggregates:
@@ -68,10 +68,10 @@ def _spelled(name: str, text: str, columns: tuple[str, ...], by: str, dialect: s
 
 
 def _quote_columns(tree: object, name: str, text: str, columns: Sequence[str]) -> None:
-    """Name the columns as the events have them."""
+    """Replace the names of the columns by those of the events, in quotes."""
     from sqlglot import exp
 
-    assert isinstance(tree, exp.Expression)  # the caller has made it
+    assert isinstance(tree, exp.Expression)  # the caller has parsed it
     known = ColumnNames(columns)
     for column in tree.find_all(exp.Column):
         there = known.find(column.name)
@@ -84,11 +84,11 @@ def _quote_columns(tree: object, name: str, text: str, columns: Sequence[str]) -
 
 
 def _ordered(found: object, by: str, dialect: str) -> object | None:
-    """Return an aggregate over ordered rows; None for one that needs no order."""
+    """Return an aggregate over ordered rows; None if it stays as it is, because it does not depend on the order."""
     import sqlglot
     from sqlglot import exp
 
-    assert isinstance(found, exp.AggFunc)  # the caller has looked
+    assert isinstance(found, exp.AggFunc)  # the caller has checked
     if isinstance(found, exp.Count | exp.Max | exp.Min) or found.find(exp.Order, exp.Distinct):
         return None
     if isinstance(found.parent, exp.WithinGroup):

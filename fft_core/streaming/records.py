@@ -1,4 +1,4 @@
-"""Records of bytes become an Arrow table: objects of JSON, lines of CSV. One that is broken is a row with its error."""
+"""Records of bytes become an Arrow table: objects of JSON, lines of CSV. A broken record is a row with its error."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Format: TypeAlias = Literal["jsonl", "csv"]
-Values: TypeAlias = Mapping[str, Any]  # Any: what JSON has
+Values: TypeAlias = Mapping[str, Any]  # Any: values of JSON
 _LARGEST = 2**63
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One record: its place, its bytes, and its values or what is wrong with it.
+    """One record: its place, its bytes, and its values or its error.
 
-    `more` are columns that the source adds, as the timestamp of Kafka.
+    `more` has columns that the source adds, such as the timestamp of Kafka.
     """
 
     partition: str
@@ -42,7 +42,7 @@ _scan = _DECODER.scan_once  # without the searches for blanks of `decode`
 
 
 def read_json(raw: bytes) -> Values:
-    """Read an object. Raises ValueError for anything else."""
+    """Read an object of JSON. Raises ValueError for anything else."""
     text = raw.decode("utf-8").strip(" \t\r\n")
     try:
         value, end = _scan(text, 0)
@@ -56,7 +56,7 @@ def read_json(raw: bytes) -> Values:
 
 
 def csv_reader(header: Sequence[str], delimiter: str = ",") -> Callable[[bytes], Values]:
-    """Return what reads one line of a CSV file. It raises ValueError for a line of more or fewer values."""
+    """Return a reader of one line of a CSV file; it raises ValueError for a line with more or fewer values."""
 
     def read(raw: bytes) -> Values:
         rows = list(csv.reader([raw.decode("utf-8")], delimiter=delimiter, strict=True))
@@ -69,7 +69,7 @@ def csv_reader(header: Sequence[str], delimiter: str = ",") -> Callable[[bytes],
 
 
 def read_record(partition: str, offset: int, raw: bytes, read: Callable[[bytes], Values]) -> Record:
-    """Read one record; what is wrong with it is part of it."""
+    """Read one record; if it cannot be read, it has the error."""
     try:
         return Record(partition, offset, raw, read(raw))
     except (ValueError, csv.Error, RecursionError) as error:
@@ -78,10 +78,10 @@ def read_record(partition: str, offset: int, raw: bytes, read: Callable[[bytes],
 
 
 def as_table(records: Sequence[Record]) -> pa.Table:
-    """Make a table of records: a column for each name that occurs, and those of `META`.
+    """Return a table of records: a column for each name that occurs, and those of `META`.
 
-    Numbers are whole, or floating point if one of them is; what is nested is text of JSON; a column whose values are
-    of several kinds is text.
+    Numbers are integers, or floating point if one of them is. Nested values are JSON as text. A column with values of
+    several kinds is text.
     """
     import pyarrow as pa
 
@@ -113,7 +113,7 @@ def _note(errors: list[str | None], places: Iterable[int], what: str) -> None:
 
 
 def _array(values: list[Any], errors: list[str | None], name: str) -> pa.Array[Any] | None:
-    """Make a column; None if it has no value. Values that no column can have become errors of their records."""
+    """Return a column; None if it has no value. Values that no column can store become errors of their records."""
     import pyarrow as pa
 
     kinds = set(map(type, values)) - {type(None)}

@@ -1,4 +1,4 @@
-"""Objects of a store that speaks S3: each once, by when it was written and which were seen at that time."""
+"""Objects of a store with the protocol of S3: each is read once, by its time and the marks of objects already read."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class _Object:
-    """An object as the store lists it: `at` is when it was written, in UTC."""
+    """An object as the store lists it; `at` is the time at which it was written, in UTC."""
 
     key: str
     at: datetime
@@ -28,12 +28,12 @@ class _Object:
 
     @property
     def mark(self) -> str:
-        """The text that tells it from another object of its key."""
+        """The text that distinguishes it from another object with its key."""
         return f"{self.at.isoformat()} {self.size}"
 
     @property
     def number(self) -> int:
-        """A number of it that can be added to those of others."""
+        """A hash of the object as a number; the hashes of several objects can be added."""
         return int.from_bytes(hashlib.sha256(f"{self.key} {self.mark}".encode()).digest()[:6], "big")
 
 
@@ -42,10 +42,10 @@ class _State:
     """A position.
 
     Attributes:
-        cutoff: When the newest object was written that was read; None at the begin.
-        seen: The marks of those that were read and are not older than the grace.
-        older: How many objects are older than that, and the sum of their numbers.
-        open: The key, mark and row of an object that was read in part.
+        cutoff: The time of the newest object that was read; None at the start.
+        seen: The marks of the objects that were read and are not older than the grace, by key.
+        older: The number of the objects that are older than the grace, and the sum of their hashes.
+        open: The key, mark and next row of an object that was read in part.
     """
 
     cutoff: datetime | None
@@ -78,19 +78,19 @@ class _State:
 
 
 class S3Source:
-    """Reads the objects below a prefix, each once, the oldest first.
+    """A source that reads the objects below a prefix, each once, the oldest first.
 
-    The times of a store have seconds, and an object that is uploaded slowly gets a time before that of others: those
-    that appear within the grace are read, also with older times; one that appears later is an error.
+    The times of a store are in whole seconds, and an object that is uploaded slowly gets an earlier time than others.
+    Objects that appear within the grace are read, even with earlier times; an object that appears later is an error.
 
     Args:
         path: `s3://bucket/prefix/*.jsonl`; `*` matches slashes, too.
         format: "jsonl", "csv" (the first line of each object has the names) or "parquet".
         endpoint: The URL of a store that is not Amazon's.
-        region: That of the bucket.
-        grace: How many seconds an object may appear after others that are newer.
+        region: The region of the bucket.
+        grace: The seconds by which an object may appear after objects that are newer.
         header: The names of the columns of CSV objects without a first line of names.
-        delimiter: What stands between the values of CSV.
+        delimiter: The text between the values of CSV.
 
     Credentials are those of the environment, as AWS's tools read them.
     """
@@ -122,11 +122,11 @@ class S3Source:
 
     @property
     def said(self) -> str:
-        """Name it for people."""
+        """The name of the source for people."""
         return f"objects {self._path}"
 
     def poll(self, position: Position, limit: int) -> tuple[pa.Table, Position]:
-        """Read objects that were not read; see `Source.poll`. The offset is that of a row in its object."""
+        """Read the objects that were not read before; see `Source.poll`. An offset is that of a row in its object."""
         import pyarrow as pa
 
         state = _State.of(position)
@@ -143,30 +143,30 @@ class S3Source:
             opened = None if is_whole else (one.key, one.mark, skip + table.num_rows)
             done += [one] if is_whole else []
         batch = _joined(tables) if tables else as_table([])
-        assert isinstance(batch, pa.Table)  # for those who read this
+        assert isinstance(batch, pa.Table)  # for type checkers
         return batch, self._after(state, there, done, opened).to_json()
 
     def backlog(self, position: Position) -> Backlog:
-        """Count the objects that were not read."""
+        """Count the objects that were not read yet."""
         state = _State.of(position)
         unread = self._unread(state, self._listed())
         oldest = min((one.at for one in unread), default=None)
         return Backlog(len(unread), "objects", oldest.replace(tzinfo=UTC).timestamp() if oldest else None)
 
     def end(self) -> Position:
-        """Return the position behind all objects that are there."""
+        """Return the position after all existing objects."""
         there, state = self._listed(), _State.of({})
         return self._after(state, there, there, None).to_json()
 
     def offsets(self, position: Position) -> Mapping[str, int]:
-        """Return how far objects were read. Raises StreamError: a position does not name all of them."""
+        """Return nothing at the start. Raises StreamError for other positions: they do not name all read objects."""
         if position and (_State.of(position).older[0] or position):
             hint = "Use earliest or latest."
             raise StreamError("a position of objects does not name all that were read", hint=hint)
         return {}
 
     def close(self) -> None:
-        """There is nothing to close."""
+        """Do nothing: no connection stays open."""
 
     def _listed(self) -> list[_Object]:
         from pyarrow.fs import FileSelector, FileType
@@ -195,7 +195,7 @@ class S3Source:
         return [one for one in there if (floor is None or one.at >= floor) and state.seen.get(one.key) != one.mark]
 
     def _refuse_late(self, state: _State, there: Sequence[_Object]) -> None:
-        """Raise StreamError if there is more than was read of the objects that are older than the grace."""
+        """Raise StreamError if there are objects older than the grace that were not read."""
         floor = self._floor(state)
         older = [one for one in there if floor is not None and one.at < floor]
         if len(older) > state.older[0]:
@@ -221,7 +221,7 @@ class S3Source:
         return floor is None or datetime.fromisoformat(mark.partition(" ")[0]) >= floor
 
     def _read(self, one: _Object, skip: int, limit: int) -> tuple[pa.Table, bool]:
-        """Read rows of an object; tell whether that was all of it."""
+        """Read rows of an object; return them, and whether they include the last one."""
         partition = f"#{self._path}#{one.key}@{one.at.isoformat()}"
         try:
             with self._files.open_input_file(one.key) as file:
@@ -263,7 +263,7 @@ def _parquet(file: Any, partition: str, skip: int, limit: int) -> tuple[pa.Table
 
 
 def _joined(tables: Sequence[Any]) -> Any:
-    """Put tables below each other; a column that is of two types is text."""
+    """Concatenate tables; a column with several types becomes text."""
     import pyarrow as pa
 
     try:

@@ -1,4 +1,4 @@
-"""Applies a batch of events to the sessions of a stream, inside one transaction: the neighbourhood that it touches."""
+"""Applies a batch of events to the sessions of a stream, in one transaction: only sessions near its events change."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ _GIVEN, _RANKED, _MET, _NEW, _TOUCHED, _AGAIN = (
 
 @dataclass(frozen=True)
 class SessionSink:
-    """The tables of a stream of sessions, and what is done to them.
+    """The tables of a stream of sessions, and the statements that change them.
 
     Attributes:
-        engine: In a transaction.
+        engine: A session in a transaction.
         tables: The relations.
-        settings: How events become sessions.
-        on_schema_change: What becomes of columns that the events had not before.
+        settings: The settings of the sessions.
+        on_schema_change: The treatment of columns that earlier events did not have.
     """
 
     engine: Session
@@ -68,20 +68,20 @@ class SessionSink:
         before: datetime | None,
         judge: Callable[[Relation], None] | None = None,
     ) -> dict[str, int]:
-        """Keep the events of a batch, and bring the sessions up to date.
+        """Keep the events of a batch, and update the sessions.
 
         Args:
             intake: The batch.
-            now: In UTC, without a zone.
+            now: The current time, in UTC, without a zone.
             sessions: The table of the sessions; None leaves them as they are.
             before: The watermark before this batch.
-            judge: Is given the sessions that are about to be written; what it raises keeps nothing.
+            judge: Called with the sessions that are about to be written; if it raises, nothing is kept.
 
         Returns:
-            How many events were kept, were late, bad or there already, and how many sessions were written.
+            The numbers of kept, late, bad and repeated events, and of written sessions.
 
         Raises:
-            StreamError: a measure cannot be made, or events have new columns that they must not have.
+            StreamError: a measure is not valid, or events have new columns, which are not allowed.
         """
         dead = [intake.dead]
         late = keep_late(self.engine, self.tables, intake, now, self._declared(), dead)
@@ -112,7 +112,7 @@ class SessionSink:
         watermark: datetime | None,
         judge: Callable[[Relation], None] | None,
     ) -> int:
-        """Make all sessions again, as columns that they are made of have other types now; return how many there are."""
+        """Rebuild all sessions, because columns of the events have other types now; return the number of sessions."""
         engine, spelling = self.engine, self.engine.spelling
         query = statements.all_sessions(self.tables.events, watermark)
         types = {column.name: column.type for column in columns_of(engine, sessions)}
@@ -131,12 +131,12 @@ class SessionSink:
         return _count(engine, sessions)
 
     def all_sessions(self, watermark: datetime | None) -> str:
-        """Render the query of the sessions of all events that are kept."""
+        """Render the query for the sessions of all events that are kept."""
         names = [column.name for column in columns_of(self.engine, self.tables.events)]
         return self._statements(names).all_sessions(self.tables.events, watermark)
 
     def _statements(self, names: Sequence[str]) -> SessionStatements:
-        """Prepare the statements for events of these columns. Raises StreamError."""
+        """Return the statements for events with these columns. Raises StreamError."""
         settings = self._named(names)
         statements = SessionStatements(settings, {}, self.engine.spelling)
         if taken := [name for name in settings.key if name.lower() in ADDED]:
@@ -150,7 +150,7 @@ class SessionSink:
         return replace(statements, measures=measures)
 
     def _declared(self) -> Mapping[str, str]:
-        """The types of the columns that a table of events always has."""
+        """Return the types of the columns that a table of events always has."""
         named = {name.lower() for name in self.settings.columns}
         needed = {self.settings.event_time: "timestamp"} if self.settings.event_time.lower() not in named else {}
         return {**self.settings.columns, **needed}
@@ -181,7 +181,7 @@ def keep_late(
     declared: Mapping[str, str],
     dead: list[pa.Table],
 ) -> int:
-    """Write late events into their table, and count them; those that cannot be stored join the bad ones."""
+    """Write late events into their table, and count them; those that cannot be stored are added to `dead`."""
     import pyarrow as pa
 
     rows = intake.late
@@ -209,15 +209,15 @@ def bury(engine: Session, tables: StreamTables, dead: Sequence[pa.Table], now: d
 
 @dataclass(frozen=True)
 class _Batch:
-    """One batch of events that have the columns of the table.
+    """One batch of events with the columns of the table.
 
     Attributes:
-        engine: In a transaction.
-        events: The table.
-        statements: Rendered for its columns.
-        stored: Those.
-        watermark: The stream's, with this batch.
-        judge: Is given the sessions that are about to be written.
+        engine: A session in a transaction.
+        events: The table of the events.
+        statements: The statements for its columns.
+        stored: Its columns.
+        watermark: The watermark of the stream after this batch.
+        judge: Called with the sessions that are about to be written.
     """
 
     engine: Session
@@ -228,7 +228,7 @@ class _Batch:
     judge: Callable[[Relation], None] | None = None
 
     def keep(self, rows: pa.Table, sessions: Relation | None, dead: list[pa.Table]) -> dict[str, int]:
-        """Keep what is new, and make the sessions again that it belongs to."""
+        """Keep the new events, and rebuild the sessions that they belong to."""
         settings, engine = self.statements.settings, self.engine
         ranges = ranges_of(_minutes(rows.column(settings.event_time)), settings.gap)
         with engine.frames.query(rows) as query, _temporary(engine) as temporary:
@@ -245,7 +245,7 @@ class _Batch:
         return {"events": count, "duplicates": rows.num_rows - count - refused, "sessions": written}
 
     def _complete(self, query: str, given: Sequence[str]) -> str:
-        """Render rows with all columns of the events, in their order."""
+        """Render a query for rows with all columns of the events, in their order."""
         spelling = self.engine.spelling
         cells = [
             f"{spelling.cast_to(spelling.quoted(c.name) if c.name in given else 'null', c.type)} "
@@ -262,7 +262,7 @@ class _Batch:
         temporary: _Temporary,
         dead: list[pa.Table],
     ) -> tuple[Relation, int, int]:
-        """Find the given events that are kept, and count them, and those that others are kept instead of."""
+        """Return the given events to keep, their number, and the number of those in whose place others are kept."""
         engine = self.engine
         kept = KeptStatements(self.statements.settings, [c.name for c in self.stored], engine.spelling)
         ranked = temporary(_RANKED, kept.ranked(given))
@@ -279,7 +279,7 @@ class _Batch:
         return new, _count(engine, new), refused.num_rows
 
     def _refresh(self, sessions: Relation, new: Relation, ranges: Sequence[Range], temporary: _Temporary) -> int:
-        """Make the sessions again that new events belong to; return how many there are then."""
+        """Rebuild the sessions that new events belong to; return the number of sessions that were written."""
         engine, statements = self.engine, self.statements
         touched = temporary(_TOUCHED, statements.touched(sessions, new, ranges))
         spans = engine.fetch(f"select {TOUCHED_START}, {TOUCHED_END} from {touched.sql(engine.spelling)}")
@@ -296,7 +296,7 @@ class _Batch:
 
 
 def _minutes(times: Any) -> list[Range]:  # Any: an Arrow column
-    """Return the minutes that times are in: mostly far fewer than times."""
+    """Return the distinct minutes of some times: usually there are far fewer minutes than times."""
     import pyarrow.compute as pc
 
     minutes: list[Any] = pc.floor_temporal(times, unit="minute").unique().to_pylist()
@@ -324,20 +324,20 @@ def _temporary(engine: Session) -> Iterator[_Temporary]:
 
 
 class _Temporary:
-    """Temporary tables of one batch."""
+    """The temporary tables of one batch."""
 
     def __init__(self, engine: Session) -> None:
         self._engine = engine
         self._made: list[Relation] = []
 
     def __call__(self, name: str, query: str) -> Relation:
-        """Make one of a query."""
+        """Create a temporary table from a query."""
         self._engine.create_temporary(name, query)
         self._made.append(self._engine.temporary(name))
         return self._made[-1]
 
     def drop(self) -> None:
-        """Drop all of them; in a transaction that failed they are gone."""
+        """Drop all of them; after a failed transaction they are gone already."""
         while self._made:
             relation = self._made.pop()
             try:
@@ -347,7 +347,7 @@ class _Temporary:
 
 
 def _with_bytes(refused: pa.Table) -> pa.Table:
-    """Return bad records that were rows the bytes that they were shown as."""
+    """Return bad records that were rows of a table, with their rendered text as bytes."""
     import pyarrow as pa
 
     texts = refused.column(BYTES).cast(pa.string()).cast(pa.binary())

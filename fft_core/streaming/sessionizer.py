@@ -1,4 +1,4 @@
-"""Sessions of events that are given as frames, in Python: any number of times, in any order."""
+"""Sessions of events from frames, in Python: in any number of batches and in any order."""
 
 from __future__ import annotations
 
@@ -44,12 +44,13 @@ class BatchResult:
     """The counts of a batch.
 
     Attributes:
-        given: How many records there were.
-        events: How many were kept.
-        duplicates: How many were kept already.
-        late: How many were older than is allowed: they are in `<target>__late`.
-        dead: How many were not events, or not the one that is kept: they are in `<target>__dead`.
-        sessions: How many sessions were written.
+        given: The number of records.
+        events: The number of events that were kept.
+        duplicates: The number of events that had been kept before.
+        late: The number of events that are older than allowed; they are in `<target>__late`.
+        dead: The number of records that are not events, or in whose place another event with the same id is kept; they
+            are in `<target>__dead`.
+        sessions: The number of sessions that were written.
         watermark: The time up to which events are expected to be there, in UTC.
     """
 
@@ -63,7 +64,7 @@ class BatchResult:
 
 
 def refuse_engine(engine: Session) -> None:
-    """Raise EngineError for an engine on which a position and rows cannot be written together."""
+    """Raise EngineError for an engine that cannot write a position and rows in one transaction."""
     can = engine.capabilities
     for name, support in (("transactions", can.transactions), ("changing rows", can.changes_rows)):
         if not support:
@@ -72,25 +73,25 @@ def refuse_engine(engine: Session) -> None:
 
 
 class StreamSessionizer:
-    """Makes sessions of events, in a table of the warehouse. A context manager; it is used in one thread.
+    """A writer of sessions, from events to a table of the warehouse. A context manager, for use in one thread.
 
-    The sessions are a function of the events that are kept, in any order and in any batches. What was not kept
-    is in `<target>__late` and `<target>__dead`. Each batch is one transaction.
+    The sessions depend only on the events that are kept, and not on their order and batches. Records that are not kept
+    are in `<target>__late` and `<target>__dead`. Each batch is one transaction.
 
     Args:
         warehouse: An open warehouse.
-        target: The table of the sessions, which is created. Beside it lie `<target>__events` and the others.
-        key: The column, or columns, that tell whose session it is.
+        target: The table of the sessions, which is created, with `<target>__events` and the others beside it.
+        key: The column, or columns, that identify the owner of a session.
         event_time: The column of an event's time: a time, a text of ISO 8601 (without a zone it is UTC), or a number
             of `event_time_unit`.
-        event_id: The column that tells events of one key and time apart, so that the same one counts once. Without it,
-            each record counts, also if it is given twice.
-        gap_minutes: Two events of a key that are at most so many minutes apart belong to one session.
-        measures: Aggregates of SQL over the events of a session, by name; `first(x)` and `last(x)` are the values of
+        event_id: The column that distinguishes events of one key and time, so that a repeated event counts once.
+            Without it each record counts, even a repeated one.
+        gap_minutes: The longest time between two successive events of a session, in minutes.
+        measures: Aggregates in SQL over the events of a session, by name; `first(x)` and `last(x)` are the values of
             its first and its last event.
-        allowed_lateness: How much older than the newest event an event may be; it may be any if None.
-        max_ahead: How far in the future an event may be; it may be any if None.
-        event_time_unit: What a number in `event_time` counts since 1970: "s", "ms" or "us".
+        allowed_lateness: The longest time by which an event may be older than the newest event; None for no limit.
+        max_ahead: The longest time by which an event may be in the future; None for no limit.
+        event_time_unit: The unit of numbers in `event_time`, since 1970: "s", "ms" or "us".
         columns: Types of columns, by name; others get the type of their first values.
         max_dead_share: The share of bad records above which a batch is refused.
 
@@ -99,9 +100,9 @@ class StreamSessionizer:
     >>> from fft_core.streaming import StreamSessionizer
     >>> frame = pandas.DataFrame({"user_id": [1, 1], "ts": ["2026-01-01 10:00", "2026-01-01 10:20"], "amount": [2, 3]})
     >>> with open_warehouse(load_project("shop"), path=":memory:") as warehouse:
+    ...     measures = {"pageviews": "count(*)", "revenue": "sum(amount)"}
     ...     sessionizer = StreamSessionizer(
-    ...         warehouse, target="fct_sessions", key="user_id", event_time="ts", gap_minutes=30,
-    ...         measures={"pageviews": "count(*)", "revenue": "sum(amount)"},
+    ...         warehouse, "fct_sessions", key="user_id", event_time="ts", gap_minutes=30, measures=measures
     ...     )
     ...     result = sessionizer.process_batch(frame)
     ...     warehouse.engine.fetch("select user_id, events, revenue, is_closed from fct_sessions")
@@ -147,31 +148,31 @@ class StreamSessionizer:
         return self._tables.target
 
     def process_batch(self, frame: Any) -> BatchResult:  # Any: a frame of any library that Arrow reads
-        """Keep the events of a frame, and bring their sessions up to date, in one transaction.
+        """Keep the events of a frame, and update their sessions, in one transaction.
 
         Args:
-            frame: Of pandas, Polars or Arrow; one row for each event.
+            frame: A frame of pandas, Polars or Arrow, with one row for each event.
 
         Raises:
-            StreamError: a measure cannot be made, or too many records are bad. Nothing is kept.
+            StreamError: a measure is not valid, or too many records are bad. Nothing is kept.
             BusyError: another process writes this stream.
         """
         return self._process(to_arrow(frame), None)
 
     def process(self, source: Source, limit: int = 100_000) -> BatchResult:
-        """Read what has arrived in a source, and do the same; its position is kept in the same transaction.
+        """Read a batch from a source, and process it in the same way; its position is kept in the same transaction.
 
         Args:
-            source: As a `FileTailSource`; a stream has one.
-            limit: At most so many records.
+            source: The source, such as a `FileTailSource`; always the same one for a stream.
+            limit: The largest number of records.
 
-        Raises what `process_batch` raises.
+        Raises the errors of `process_batch`.
         """
         with self._engine.turn():
             state = self._state() or StreamState()
             batch, position = source.poll(state.position, limit)
             is_begun = bool(state.counts)
-            if not batch.num_rows and (position == state.position or not is_begun):  # what is not written grows no file
+            if not batch.num_rows and (position == state.position or not is_begun):  # no write: files must not grow
                 return BatchResult(0, 0, 0, 0, 0, 0, state.watermark)
             return self._process(batch, position, state)
 
@@ -229,7 +230,7 @@ class StreamSessionizer:
 
 
 def _refuse_values(unit: str | None, times: Mapping[str, object], share: float | None) -> None:
-    """Raise StreamError for a setting with a value that it cannot have."""
+    """Raise StreamError for a setting with an invalid value."""
     if unit is not None and unit not in UNITS:
         raise StreamError(f"event_time_unit must be one of {', '.join(UNITS)}, not {unit!r}")
     for name, value in times.items():
@@ -242,7 +243,7 @@ def _refuse_values(unit: str | None, times: Mapping[str, object], share: float |
 def next_state(
     state: StreamState, intake: Intake, counts: Mapping[str, int], position: Position | None, holder: Writer | None
 ) -> StreamState:
-    """Return the state behind a batch."""
+    """Return the state after a batch."""
     added = {name: state.counts.get(name, 0) + counts[name] for name in ("events", "late", "dead", "duplicates")}
     return replace(
         state,
@@ -256,7 +257,7 @@ def next_state(
 
 
 def refuse_dead_share(dead: int, given: int, share: float | None) -> None:
-    """Raise StreamError if more than a share of the records of a batch are bad."""
+    """Raise StreamError if the share of bad records in a batch is larger than allowed."""
     if share is not None and given and dead / given > share:
         hint = "Correct what sends them, or raise max_dead_share: they are kept in the table __dead then."
         raise StreamError(f"{dead} of {given} records are bad, more than the allowed share of {share:g}", hint=hint)
@@ -264,7 +265,7 @@ def refuse_dead_share(dead: int, given: int, share: float | None) -> None:
 
 @contextmanager
 def holding(engine: Session, target: Relation, doing: str) -> Iterator[Writer]:
-    """Hold a stream while the context lasts: other processes that would write it are refused, and told who does.
+    """Hold a stream while the context lasts: other processes that try to write it get an error that names this one.
 
     Raises:
         BusyError: another process holds it.

@@ -1,4 +1,4 @@
-"""The statements that make sessions of events: of all of them, or of those that a batch touches."""
+"""The statements that make sessions from events: from all events, or from those near the events of a batch."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ ID, START, END, EVENTS, CLOSED, CLOSES = (
 )  # fmt: skip
 ADDED = (ID, START, END, EVENTS, CLOSED, CLOSES)
 TOUCHED_START, TOUCHED_END, _TOUCHED_KEY = "_ff_start", "_ff_end", "_ff_key_{}"
-MOST_RANGES = 8  # into how many ranges of time the touched ones are parted, so that little is read between them
+MOST_RANGES = 8  # the number of time ranges that are read instead of one, so that fewer rows between are read
 Range = tuple[datetime, datetime]
 
 
 @dataclass(frozen=True)
 class SessionStatements:
-    """Renders the SQL that makes sessions.
+    """The SQL that makes sessions.
 
     Attributes:
-        settings: How events become sessions; its columns are named as the events have them.
-        measures: Rendered by `spelled_measures`.
-        spelling: Of the engine.
+        settings: The settings of the sessions, with the column names of the events.
+        measures: The measures, rendered by `spelled_measures`.
+        spelling: The spelling of the engine.
     """
 
     settings: SessionSettings
@@ -36,11 +36,11 @@ class SessionStatements:
     spelling: Spelling
 
     def all_sessions(self, events: Relation, watermark: datetime | None) -> str:
-        """Render the sessions of all events: the one statement that says what sessions are."""
+        """Render the sessions of all events: this statement defines sessions."""
         return self.sessions_of(f"select * from {events.sql(self.spelling)}", watermark)
 
     def sessions_of(self, events: str, watermark: datetime | None) -> str:
-        """Render the sessions of the events that a query gives. Those of a key that lie apart may be left out."""
+        """Render the sessions of the events that a query returns; it may leave out the events of whole sessions."""
         key, time = self._key(), self._q(self.settings.event_time)
         gap, order = self.settings.interval(self.spelling), ", ".join(self.order)
         window = f"partition by {', '.join(key)} order by {order}"
@@ -65,7 +65,7 @@ class SessionStatements:
         )
 
     def touched(self, sessions: Relation, new: Relation, ranges: Sequence[Range]) -> str:
-        """Render the sessions that new events belong to: those within the gap of one."""
+        """Render the sessions that new events belong to: those within the gap of a new event."""
         time, gap = f"_ff_n.{self._q(self.settings.event_time)}", self.settings.interval(self.spelling)
         near = f"_ff_s.{START} <= {time} + {gap} and _ff_s.{END} >= {time} - {gap}"
         same = self._same("_ff_n", "_ff_s")
@@ -81,7 +81,7 @@ class SessionStatements:
     def again(
         self, events: Relation, new: Relation, touched: Relation, ranges: Sequence[Range], now: datetime | None
     ) -> str:
-        """Render the sessions that the touched ones and new events become."""
+        """Render the sessions that are made from the events of touched sessions and new events."""
         names = ", ".join(self._read())
         time = f"_ff_k.{self._q(self.settings.event_time)}"
         inside = f"{self._is_of('_ff_k.')} and {time} >= {TOUCHED_START} and {time} <= {TOUCHED_END}"
@@ -104,7 +104,7 @@ class SessionStatements:
         )
 
     def closed(self, sessions: Relation, before: datetime | None, now: datetime | None) -> tuple[str, ...]:
-        """Render the SQL that tells sessions closed, or open, that the watermark has passed, or has come back from."""
+        """Render the update of sessions that the watermark closes, or opens again if it has gone back."""
         if now is None or before is None or now == before:
             return ()
         low, high = (self.spelling.timestamp(time) for time in sorted((before, now)))
@@ -126,14 +126,14 @@ class SessionStatements:
         return (*self._key(), ID, START, END, EVENTS, *map(self._q, self.measures), CLOSED, CLOSES)
 
     def _read(self) -> list[str]:
-        """All columns of events that sessions are made of, as SQL."""
+        """Return all columns of events that sessions are made from, as SQL."""
         read = dict.fromkeys([*self._key(), *self.order])
         for text in self.measures.values():
             read.update(dict.fromkeys(map(self._q, columns_in(text, self.spelling.dialect))))
         return list(read)
 
     def _session_id(self, time: str) -> str:
-        """Hash the key, and the time and id of the first event: the same session has the same id in each replay."""
+        """Render a hash of the key and of the first event's time and id: a session has the same id in each replay."""
         text = self.spelling.cast
         parts = [self.spelling.hashed([text(name, "text")]) for name in self._key()]
         parts.append(text(f"min({time})", "text"))
@@ -154,7 +154,7 @@ class SessionStatements:
         return " and ".join(f"{one}.{name} = {other}.{name}" for name in self._key())
 
     def _is_of(self, of: str = "") -> str:
-        """Render the condition that a touched session has the key of a row, whose names are other ones."""
+        """Render the condition that a touched session has the key of a row; the key's columns have other names."""
         return " and ".join(f"{_TOUCHED_KEY.format(i)} = {of}{name}" for i, name in enumerate(self._key()))
 
     def _key(self) -> list[str]:
@@ -165,7 +165,7 @@ class SessionStatements:
 
 
 def ranges_of(spans: Iterable[Range], around: timedelta, most: int = MOST_RANGES) -> tuple[Range, ...]:
-    """Return few ranges of time that have all spans in them, with some time around each; the widest gaps are left out.
+    """Return few ranges of time that contain all spans, with some time around each; the widest gaps are left out.
 
     >>> day = timedelta(days=1)
     >>> times = [datetime(2026, 1, 1), datetime(2026, 1, 2), datetime(2026, 5, 1)]

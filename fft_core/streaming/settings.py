@@ -17,11 +17,11 @@ class SessionSettings:
     """The settings by which events become sessions.
 
     Attributes:
-        key: The columns that tell whose session it is.
+        key: The columns that identify the owner of a session.
         event_time: The column of an event's time.
-        event_id: The column that tells events of one key and time apart; None if each record is an event of its own.
-        gap: Two events of a key that are at most this far apart belong to one session.
-        measures: Aggregates of SQL over the events of a session, by name.
+        event_id: The column that distinguishes events of one key and time; None if each record is a separate event.
+        gap: The longest time between two successive events of a session.
+        measures: Aggregates in SQL over the events of a session, by name.
         columns: Declared types of events' columns, by name.
     """
 
@@ -33,12 +33,12 @@ class SessionSettings:
     columns: Mapping[str, str] = field(default_factory=dict)
 
     def interval(self, spelling: Spelling) -> str:
-        """Render the gap."""
+        """Render the gap as SQL."""
         return spelling.interval(f"{round(self.gap.total_seconds() * 1_000_000)} microseconds")
 
 
 def read_interval(text: str) -> timedelta:
-    """Read a time as `30 minutes`. Raises ValueError.
+    """Read a duration such as `30 minutes`. Raises ValueError.
 
     >>> read_interval("30 minutes"), read_interval("1 day")
     (datetime.timedelta(seconds=1800), datetime.timedelta(days=1))

@@ -1,7 +1,7 @@
-"""The sources of streams: one port for files, Kafka and S3. A position is a JSON value that the warehouse keeps.
+"""The sources of streams: one protocol for files, Kafka and S3. A position is a JSON value that the warehouse keeps.
 
-The name of a partition is GROUP, or GROUP#PART#COPY: events of a part come in the order of their times, more or less;
-the watermark is the least of all groups; a record is the only one of its offset in a copy.
+The name of a partition is GROUP, or GROUP#PART#COPY. Events of a part come approximately in the order of their times.
+The watermark of a stream is the least of all groups. An offset identifies one record of a copy.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 if TYPE_CHECKING:
     import pyarrow as pa
 
-Position: TypeAlias = Mapping[str, Any]  # Any: what JSON has; {} is the begin of the stream
+Position: TypeAlias = Mapping[str, Any]  # Any: values of JSON
+"""A position in a source, as a value of JSON; `{}` is the start of the stream."""
 
 PARTITION, OFFSET, ERROR, BYTES = "_ff_partition", "_ff_offset", "_ff_error", "_ff_bytes"
 META = (PARTITION, OFFSET, ERROR, BYTES)
@@ -29,7 +30,7 @@ def group_of(partition: str) -> str:
 
 
 def part_of(partition: str) -> str:
-    """Return what comes in order.
+    """Return the part of a partition, whose events come in order.
 
     >>> part_of("clicks/3"), part_of("#logs/app.log#77.0")
     ('clicks/3', '#logs/app.log')
@@ -39,12 +40,12 @@ def part_of(partition: str) -> str:
 
 @dataclass(frozen=True)
 class Backlog:
-    """The records of a source beyond a position, as far as it is known without reading it.
+    """The records of a source after a position, as far as they are known without reading them.
 
     Attributes:
-        size: How much: of files bytes, of Kafka messages, of S3 objects.
-        unit: What is counted.
-        oldest: When the oldest of it arrived, in seconds since 1970; None if nothing is left or nobody knows.
+        size: The amount: bytes of files, messages of Kafka, objects of S3.
+        unit: The unit of `size`.
+        oldest: The arrival of the oldest record, in seconds since 1970; None if nothing is left, or if unknown.
     """
 
     size: int
@@ -53,35 +54,35 @@ class Backlog:
 
 
 class Source(Protocol):
-    """A source of events. Nothing is committed to it: what was read is known by the position alone."""
+    """A source of events. Nothing is committed to it: only the position says which records were read."""
 
     @property
     def said(self) -> str:
-        """Name it for people, as in `files logs/*.jsonl`."""
+        """The name of the source for people, as in `files logs/*.jsonl`."""
 
     def poll(self, position: Position, limit: int) -> tuple[pa.Table, Position]:
-        """Read what follows a position, and return the position behind it.
+        """Read the records after a position; return them, and the position after them.
 
         Args:
-            position: Where to go on; {} is the begin.
-            limit: At most so many records.
+            position: The position to continue from; {} is the start.
+            limit: The largest number of records.
 
         Returns:
-            One row for each record: its own columns, `_ff_partition` (text) and `_ff_offset` (integer), which tell
-            its place, `_ff_bytes`, and `_ff_error` for a record that cannot be read. No row if nothing has arrived.
+            One row for each record: its own columns, its place in `_ff_partition` (text) and `_ff_offset` (integer),
+            `_ff_bytes`, and `_ff_error` for a record that cannot be read. No row if nothing has arrived.
 
         Raises:
-            StreamError: the source cannot be read, or the position is not one of it.
+            StreamError: the source cannot be read, or the position is not one of this source.
         """
 
     def backlog(self, position: Position) -> Backlog:
-        """Return how much there is beyond a position, without reading it. Raises StreamError."""
+        """Return the amount of data after a position, without reading it. Raises StreamError."""
 
     def end(self) -> Position:
-        """Return the position behind all that is there. Raises StreamError."""
+        """Return the position after all existing records. Raises StreamError."""
 
     def close(self) -> None:
-        """End connections; it may be used again."""
+        """Close connections; the source may be used again."""
 
     def offsets(self, position: Position) -> Mapping[str, int]:
         """Return the partitions that were read up to a position, each with the first offset that was not read."""

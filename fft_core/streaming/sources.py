@@ -1,4 +1,4 @@
-"""The sources of streams by the names that they have in files; each imports what it needs when it is made."""
+"""The sources of streams by their names in files; each imports its packages when it is made."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from fft_core.errors import StreamError
 from fft_core.streaming.source import Source
 
 
-def make_source(kind: str, options: Mapping[str, Any], root: Path, stream: str) -> Source:  # Any: what YAML has
-    """Make a source of its options.
+def make_source(kind: str, options: Mapping[str, Any], root: Path, stream: str) -> Source:  # Any: values of YAML
+    """Return a source with some options.
 
     Args:
         kind: "files", "kafka" or "s3".
-        options: What is written, with environment variables read.
-        root: What relative paths begin at.
+        options: The options in the file, with the values of environment variables.
+        root: The folder of relative paths.
         stream: The name of the stream.
 
     Raises:

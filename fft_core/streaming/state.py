@@ -1,4 +1,4 @@
-"""The `_ff_stream` table: how far each stream was read, beside its rows and in one transaction with them."""
+"""The `_ff_stream` table: the position of each stream, kept beside its rows and in one transaction with them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from fft_core.names import Relation
 from fft_core.streaming.source import Position
 
 TABLE = "_ff_stream"
-LEASE = timedelta(minutes=2)  # how long a writer of another machine, who says nothing, is taken to be alive
+LEASE = timedelta(minutes=2)  # a writer on another machine counts as alive for this time after its last batch
 _COLUMNS: Mapping[str, TypeWord] = {
     "relation": "text",
     "position": "text",
@@ -39,8 +39,8 @@ class Writer:
     """A process that writes a stream.
 
     Attributes:
-        host, pid, started: Which process.
-        doing: What it does, for people.
+        host, pid, started: The values that identify the process.
+        doing: The command of the process, for people.
     """
 
     host: str
@@ -55,11 +55,11 @@ class Writer:
 
     @property
     def is_me(self) -> bool:
-        """Whether it is this process."""
+        """Whether the writer is this process."""
         return (self.host, self.pid, self.started) == (socket.gethostname(), os.getpid(), _started(os.getpid()))
 
     def is_alive(self, last_seen: datetime) -> bool:
-        """Whether it may still write: on this machine by its process, elsewhere by the time of its last batch."""
+        """Return whether the writer may still write: here if its process exists, elsewhere if it wrote recently."""
         if self.host == socket.gethostname():
             return _started(self.pid) == self.started and _exists(self.pid)
         return datetime.now(UTC).replace(tzinfo=None) - last_seen < LEASE
@@ -70,17 +70,17 @@ class Writer:
 
 @dataclass(frozen=True)
 class StreamState:
-    """The state of a stream, as it is kept.
+    """The state of a stream, as it is stored.
 
     Attributes:
-        position: Behind the last event that was kept.
+        position: The position after the last event that was kept.
         watermark: The time up to which events are expected to be there; None before the first event. In UTC.
-        partitions: Of each partition its own newest event time, and when it gave an event last, as texts.
+        partitions: For each partition, its newest event time, and the time at which its last event arrived, as texts.
         phase: "live"; or "backfill" while events are read again, and the sessions are left as they are.
         epoch: The fencing token: it grows with each new writer and each reset.
-        holder: Who writes it now, for longer than a transaction.
-        counts: How many events, late events, bad records, duplicates and batches there were.
-        updated_at: When it was written, in UTC.
+        holder: The process that holds the stream for longer than a transaction.
+        counts: The numbers of events, late events, bad records, duplicates and batches so far.
+        updated_at: The time at which the state was written, in UTC.
     """
 
     position: Position = field(default_factory=dict)
@@ -94,14 +94,14 @@ class StreamState:
 
     @property
     def holding(self) -> Writer | None:
-        """The other process that holds it and is alive; None if none does."""
+        """The other process that holds the stream and is alive; None if there is none."""
         if self.holder is None or self.updated_at is None or self.holder.is_me:
             return None
         return self.holder if self.holder.is_alive(self.updated_at) else None
 
 
 def place_of_state(target: Relation) -> Relation:
-    """Return the table that has the state of a stream: beside its rows, so that one transaction writes both."""
+    """Return the table with the state of a stream: beside its rows, so that one transaction writes both."""
     return target.named(TABLE)
 
 
@@ -156,7 +156,7 @@ def held_state(engine: Session, target: Relation) -> StreamState | None:
 
 
 def write_state(engine: Session, target: Relation, before: StreamState | None, state: StreamState) -> None:
-    """Write a state over the one that was read, inside the transaction of its rows.
+    """Write a state over the one that was read, in the transaction of the rows.
 
     Raises:
         BusyError: another process writes the stream, or has written it since the state was read.
@@ -177,7 +177,7 @@ def write_state(engine: Session, target: Relation, before: StreamState | None, s
     where = f"relation = {spelling.literal(str(target))}"
     if not is_there:
         engine.execute(spelling.insert_row(table, values))
-    else:  # in place: on DuckDB, rows that are deleted take room until they are many
+    else:  # not deleted and inserted: DuckDB frees the space of deleted rows only once there are many
         engine.execute(spelling.update(table, {k: _spelled(engine, k, v) for k, v in values.items()}, where))
 
 
@@ -199,7 +199,7 @@ def refuse_others(engine: Session, target: Relation, before: StreamState | None)
 
 
 def held(target: Relation, by: Writer) -> BusyError:
-    """Return the error that says who writes a stream."""
+    """Return the error that names the writer of a stream."""
     hint = "End that process first. A process that was killed is noticed by itself."
     return BusyError(f"the stream {target} is written by {by}", hint=hint)
 
@@ -210,7 +210,7 @@ def _is_linux() -> bool:
 
 
 def _started(pid: int) -> str:
-    """Return when a process began, as the system says it: its number alone may be another one's by now."""
+    """Return the start of a process, as the system reports it: another process may have the same number later."""
     if not _is_linux():
         return ""
     try:

@@ -1,4 +1,4 @@
-"""The rows that a batch of events adds to a table, or changes in it; what cannot be stored becomes a bad record."""
+"""The rows that a batch of events adds to a table, or changes; an event that cannot be stored becomes a bad record."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class TableSink:
     """A table that a stream fills.
 
     Attributes:
-        engine: In a transaction.
-        tables: The relations of its parts; it keeps no events beside its rows.
-        rules: What makes a record an event.
+        engine: A session in a transaction.
+        tables: The relations of the stream; no events are kept beside the rows.
+        rules: The rules for events.
         columns: Declared types, by name.
     """
 
@@ -40,16 +40,16 @@ class TableSink:
     def rows(
         self, intake: Intake, now: datetime, table: Relation | None, *, upserts: bool
     ) -> Iterator[tuple[str | None, dict[str, int]]]:
-        """Return the query of the rows of a batch while the context lasts, and what was counted.
+        """Yield the query for the rows of a batch, which is valid while the context lasts, and the counts.
 
         Args:
             intake: The batch.
-            now: In UTC, without a zone.
-            table: The rows that are there; None if there are none.
-            upserts: Whether a key has one row, that of its newest event; else each event is a row of its own.
+            now: The current time, in UTC, without a zone.
+            table: The table with the existing rows; None if it does not exist.
+            upserts: Whether each key has one row, that of its newest event; else each event has a row.
 
         Raises:
-            StreamError: nothing has arrived yet, and no columns are declared, so that its table cannot be made.
+            StreamError: nothing has arrived yet, and no columns are declared, so the table cannot be created.
         """
         dead = [intake.dead]
         late = keep_late(self.engine, self.tables, intake, now, self.columns, dead)
@@ -72,7 +72,7 @@ class TableSink:
             yield self._new(query, table, names, upserts=upserts), counts
 
     def _new(self, query: str, table: Relation | None, names: Sequence[str], *, upserts: bool) -> str:
-        """Leave out what is there already, and what is older than the row of its key."""
+        """Render a query without the events that the table has already, and those older than the row of their key."""
         there = {column.name for column in columns_of(self.engine, table)} if table is not None else set[str]()
         spelling, conditions = self.engine.spelling, list[str]()
         if table is None:
@@ -89,7 +89,7 @@ class TableSink:
 
 
 def _last_of_each(rows: pa.Table, key: Sequence[str], time: str | None) -> pa.Table:
-    """Keep one row for each key: the newest, and of equally new ones the last."""
+    """Keep one row for each key: the newest, and the last of several equally new ones."""
     import pyarrow as pa
 
     keys = list(zip(*(rows.column(name).to_pylist() for name in key), strict=True))

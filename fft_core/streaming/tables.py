@@ -1,4 +1,4 @@
-"""The tables beside a stream's own one: the events that are kept, those that are late, and bad records."""
+"""The tables beside that of a stream: the events that are kept, late events and bad records."""
 
 from __future__ import annotations
 
@@ -40,30 +40,30 @@ class StreamTables:
 
     @property
     def late(self) -> Relation:
-        """Events that came too late."""
+        """The events that are older than allowed."""
         return self.target.named(f"{self.target.name}__late")
 
     @property
     def dead(self) -> Relation:
-        """Records that are not events, with their bytes, and why."""
+        """The records that are not events, with their bytes and errors."""
         return self.target.named(f"{self.target.name}__dead")
 
 
 def columns_of(engine: Session, relation: Relation) -> tuple[ColumnType, ...]:
-    """Return the columns of a table; none if it is not there."""
+    """Return the columns of a table; empty if it does not exist."""
     if relation not in engine.inspect([relation]):
         return ()
     return engine.columns(engine.spelling.select_all(relation))
 
 
 def _kinds_of_table(engine: Session, relation: Relation) -> dict[str, Any]:
-    """Return the types of a table's columns as Arrow reads them."""
+    """Return the types of a table's columns in Arrow."""
     schema = engine.frames.read(f"{engine.spelling.select_all(relation)} where false").schema
     return {name: schema.field(name).type for name in schema.names}
 
 
 def add_index(engine: Session, relation: Relation, column: str) -> None:
-    """Create an index of a table of ours, if the engine has indexes: its rows are looked for by ranges of time."""
+    """Create an index on a table of a stream, if the engine has indexes: its rows are searched by ranges of time."""
     if engine.capabilities.indexes:
         name = f"_ff_ix_{hashlib.sha256(f'{relation} {column}'.encode()).hexdigest()[:16]}"
         index = Attachment("index", name, (column,))
@@ -72,7 +72,7 @@ def add_index(engine: Session, relation: Relation, column: str) -> None:
 
 
 def append(engine: Session, relation: Relation, rows: pa.Table) -> None:
-    """Add rows to a table of ours whose columns never change; it is created first, if it is missing."""
+    """Add rows to a table of a stream whose columns never change; create it first, if it is missing."""
     with engine.frames.query(rows) as query:
         if relation not in engine.inspect([relation]):
             engine.execute(engine.spelling.create_as(relation, "table", query, replaces=False))
@@ -83,14 +83,14 @@ def append(engine: Session, relation: Relation, rows: pa.Table) -> None:
 
 @dataclass(frozen=True)
 class Fitted:
-    """Rows that have the types of a table, those that cannot have them, and what is done to the table before.
+    """Rows with the types of a table, rows that cannot have them, and the statements that change the table first.
 
     Attributes:
-        rows: What fits.
-        dead: What does not.
-        statements: What is done to the table before.
-        is_new: Whether they create it.
-        is_retyped: Whether they give columns that it has other types.
+        rows: The rows that fit.
+        dead: The rows that do not fit, as bad records.
+        statements: The statements to execute before the rows are added.
+        is_new: Whether the statements create the table.
+        is_retyped: Whether the statements change the types of existing columns.
     """
 
     rows: pa.Table
@@ -107,20 +107,20 @@ def fitted(
     declared: Mapping[str, str],
     on_schema_change: OnNewColumns = "append_new_columns",
 ) -> Fitted:
-    """Return rows the columns and types of a table of events, which gets the columns that it lacks.
+    """Return rows with the columns and types of a table of events; statements add the columns that the table lacks.
 
-    A table that is not there is created, empty, by the statements. A whole number becomes floating point in all rows
-    as soon as one is; any other value that a column cannot hold makes its record a bad one.
+    The statements create a missing table, empty. A column of integers becomes floating point in all rows as soon as one
+    value is; any other value that a column cannot store makes its record a bad one.
 
     Args:
         engine: The session.
         relation: The table.
-        rows: As `Intake` has them.
+        rows: The rows, as `Intake` has them.
         declared: Types of columns, by name.
-        on_schema_change: What becomes of columns that the table lacks, once it is there.
+        on_schema_change: The treatment of columns that an existing table lacks.
 
     Raises:
-        StreamError: there are new columns, and these are to fail.
+        StreamError: there are new columns, and `on_schema_change` is "fail".
     """
     fit = _Fit(engine, relation, declared, rows.num_rows)
     arrays = dict[str, Any]()  # Any: Arrow columns
@@ -140,7 +140,7 @@ def fitted(
 
 
 def typed(engine: Session, relation: Relation | None, rows: pa.Table, declared: Mapping[str, str]) -> Fitted:
-    """Return rows the types that a table has for their columns, or that are declared; nothing is done to the table."""
+    """Return rows with the types of a table's columns, or with declared types; the table is not changed."""
     import pyarrow as pa
 
     kinds = _kinds_of_table(engine, relation) if relation is not None else _declared_kinds(engine, declared)
@@ -159,7 +159,7 @@ def typed(engine: Session, relation: Relation | None, rows: pa.Table, declared: 
 
 
 class _Fit:
-    """Rows that are fitted to a table of events: what is found on the way."""
+    """The work of `fitted` on some rows: the statements and errors so far."""
 
     def __init__(self, engine: Session, relation: Relation, declared: Mapping[str, str], rows: int) -> None:
         self._engine, self._relation, self._declared = engine, relation, declared
@@ -171,7 +171,7 @@ class _Fit:
         self._is_retyped = False
 
     def cast(self, column: Any, name: str) -> Any:  # Any: an Arrow column
-        """Return a column the type that the table has for it, or will have."""
+        """Return a column with the type that the table has for it, or will have."""
         import pyarrow as pa
 
         kind = self._kinds[name]
@@ -182,7 +182,7 @@ class _Fit:
         return _cast(column, kind, name, self._errors)
 
     def added(self, column: Any, name: str) -> bool:
-        """Let the table have a new column. If its name cannot be one, the records that have it are bad."""
+        """Add a new column to the table. If it cannot be stored, return False, and note errors for its records."""
         import pyarrow as pa
 
         try:
@@ -198,7 +198,7 @@ class _Fit:
         return True
 
     def result(self, rows: pa.Table, arrays: Mapping[str, Any]) -> Fitted:
-        """Return what fits, and what does not."""
+        """Return the rows that fit, those that do not, and the statements."""
         import pyarrow as pa
 
         table, errors = pa.table(dict(arrays)), self._errors
@@ -217,14 +217,14 @@ def _created(engine: Session, relation: Relation, declared: Mapping[str, str]) -
 
 
 def _nothing(engine: Session, types: Mapping[str, str]) -> str:
-    """Render a query without rows, with columns of these types."""
+    """Render a query that returns no rows, with columns of these types."""
     spelling = engine.spelling
     columns = (f"{spelling.cast_to('null', kind)} as {spelling.quoted(name)}" for name, kind in types.items())
     return f"select {', '.join(columns)} where false"
 
 
 def _declared_kinds(engine: Session, declared: Mapping[str, str]) -> dict[str, Any]:
-    """The Arrow types of our columns and declared ones, as the engine reads them."""
+    """Return the types in Arrow of the columns that FFT adds, and of declared ones."""
     own = {PARTITION: "string", OFFSET: "bigint", RECEIVED: "timestamp"}
     types = {name: engine.types.column_type(kind) for name, kind in {**declared, **own}.items()}
     try:

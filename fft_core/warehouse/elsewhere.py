@@ -1,4 +1,4 @@
-"""Another environment of a project, read over the sessions of this one."""
+"""Another environment of a project, read through the sessions of this one."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class Elsewhere:
     """An environment whose relations can be read beside those of this one.
 
     Attributes:
-        env: Its name.
-        project: The project as it is there: it says where models, seeds and sources lie.
-        profile: How its database is reached.
-        compiler: Renders and calls the models there.
-        masker: Masks the secrets of both environments.
+        env: The name of the environment.
+        project: The project in that environment, which has other places of models, seeds and sources.
+        profile: The profile of that environment, with the settings of its database.
+        compiler: The compiler of that project.
+        masker: The masker of the secrets of both environments.
     """
 
     env: str
@@ -34,16 +34,16 @@ class Elsewhere:
     masker: Masker
 
     def warehouse(self, here: Warehouse) -> Warehouse:
-        """Return its warehouse over a session of this environment, only to be read; it is not closed by itself.
+        """Return the warehouse of that environment over a session of this one, for reading; both are closed together.
 
         Raises:
-            RequestError: it cannot be read beside this one, or lies in the same place.
-            ConnectError, BusyError: it cannot be opened.
+            RequestError: the environment cannot be read beside this one, or has the same places.
+            ConnectError, BusyError: its database cannot be opened.
         """
         try:
             engine = here.engine.places.of(self.profile.settings)
         except EngineError as error:
-            if type(error) is not EngineError:  # the others tell of the database
+            if type(error) is not EngineError:  # its subclasses are errors of the database
                 raise
             said = f"the environment {self.env!r} cannot be read here: {error.problem.message}"
             raise RequestError(said, hint=error.problem.hint) from error
@@ -64,8 +64,8 @@ def find_elsewhere(project: Project, env: str) -> Elsewhere:
     """Find another environment of a project by the name of its profile. Opens no database.
 
     Raises:
-        RequestError: there is no such profile, it is the project's own, or it is one of another engine.
-        ProfileError, ProjectError: the profile, or the project with it, cannot be loaded.
+        RequestError: the profile does not exist, is the project's own, or is one of another engine.
+        ProfileError, ProjectError: the profile, or the project with this profile, cannot be loaded.
     """
     names = project.profiles.names()
     if env == project.env and not project.profiles.is_placed:
@@ -93,7 +93,7 @@ def _list(names: tuple[str, ...], own: str) -> str:
 
 
 def _variables_hint(profile: Profile, project: Project) -> str | None:
-    """Say which environment variables say for all profiles where rows lie."""
+    """Return a hint with the environment variables that override the places of all profiles; None if none is set."""
     settings = spec_of(profile.engine).settings.values()
     given = [setting.variable for setting in settings if project.environment.get(setting.variable)]
     return f"{', '.join(given)} is set, and wins over each profile." if given else None

@@ -1,32 +1,59 @@
-"""What exists of the models and seeds of a project."""
+"""The existing relations of the models and seeds of a project."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
-from fft_core.engines.protocol import Want
+from fft_core.engines.protocol import Row, Want
 from fft_core.engines.spec.attachments import attachments_from_json
 from fft_core.engines.spec.known import known_functions
 from fft_core.names import Relation
+from fft_core.names.functions import Definition
 from fft_core.plan.records import BuildRecord, Definitions, Published, Remembered
 from fft_core.project.model import Model, Seed
-from fft_core.warehouse.records import read_records
+from fft_core.warehouse.records import TABLE, read_rows, records_of
 from fft_core.warehouse.warehouse import Warehouse
 
 
-def remembered(warehouse: Warehouse) -> Remembered:
-    """Read all that a plan of the project compares with. Raises StateError if the records cannot be read."""
+@dataclass(frozen=True)
+class Facts:
+    """All that is read of a database for a plan, except the versions of sources.
+
+    Attributes:
+        definitions: The user-defined objects of the database.
+        records: The rows of the build records.
+        published: The state of the existing relations of models and seeds, by node.
+    """
+
+    definitions: tuple[Definition, ...]
+    records: tuple[Row, ...]
+    published: Mapping[str, Published]
+
+
+def read_facts(warehouse: Warehouse) -> Facts:
+    """Read the facts of a database. Raises StateError if the records cannot be read."""
     engine = warehouse.engine
-    found = tuple(engine.versions.definitions())
-    definitions = Definitions(engine.dialect, found, partial(known_functions, engine.name), partial(_place, warehouse))
-    stored = warehouse.project.stored()
-    records, published = read_records(engine, warehouse.place_text), published_nodes(warehouse, stored)
+    definitions, records = tuple(engine.versions.definitions()), tuple(read_rows(engine))
+    return Facts(definitions, records, published_nodes(warehouse, warehouse.project.stored()))
+
+
+def remembered(warehouse: Warehouse, facts: Facts | None = None) -> Remembered:
+    """Return all that a plan of the project compares with, from facts; they are read if none are given.
+
+    Raises:
+        StateError: the records cannot be read.
+    """
+    engine, facts = warehouse.engine, facts or read_facts(warehouse)
+    known, place = partial(known_functions, engine.name), partial(_place, warehouse)
+    definitions = Definitions(engine.dialect, facts.definitions, known, place)
+    records = records_of(facts.records, str(engine.relation(TABLE)), warehouse.place_text)
+    published, stored = facts.published, warehouse.project.stored()
     places = {node.name: warehouse.place_text(node.name) for node in stored}
     moved = {name: now for name, now in places.items() if name in records and records[name].relation != now}
     others = {name for name in moved if records[name].environment not in (None, warehouse.environment)}
-    if others:  # of somebody who shares the records, and lies elsewhere
+    if others:  # another environment, with other places, shares the records
         records = {name: record for name, record in records.items() if name not in others}
         moved = {name: now for name, now in moved.items() if name not in others}
     return Remembered(records, published, definitions, moved=moved, referring=_referring(records.values()))
@@ -42,23 +69,23 @@ def _referring(records: Iterable[BuildRecord]) -> Mapping[str, Mapping[str, str]
 
 
 def without_names(remembered: Remembered) -> Remembered:
-    """Leave out by which names relations of another environment are known here.
+    """Remove the names of relations from the states of another environment.
 
-    A file may be attached by another name than its own builds have recorded.
+    A file may be attached here by another name than the one that its own builds have recorded.
     """
     published = {name: replace(one, relation=None) for name, one in remembered.published.items()}
     return replace(remembered, published=published)
 
 
 def _place(warehouse: Warehouse, name: str) -> str:
-    """Where a model, seed or source lies, as `schema.name`."""
+    """Return the place of a model, seed or source, as `schema.name`."""
     sources = {str(source): settings.name for source, settings in warehouse.project.sources.items()}
     relation = warehouse.relation(sources.get(name, name))
     return f"{relation.schema}.{relation.name}"
 
 
 def published_nodes(warehouse: Warehouse, nodes: Iterable[Model | Seed]) -> Mapping[str, Published]:
-    """Look up what exists under the names of some nodes, and with which stamp."""
+    """Return the states of the existing relations of some nodes, with their stamps."""
     nodes = list(nodes)
     relations = {node.name: warehouse.place(node.name) for node in nodes}
     backing = {node.name: place for node in nodes if (place := warehouse.backing(node)) is not None}

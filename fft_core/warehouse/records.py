@@ -1,4 +1,4 @@
-"""The `_ff_meta` table: what the warehouse remembers of how its tables were made."""
+"""The `_ff_meta` table: the records of the builds of relations, kept beside them in the warehouse."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from fft_core.plan.records import BuildRecord, Fingerprint
 TABLE = "_ff_meta"
 MIGRATIONS_TABLE = "_ff_migrations"
 
-# Each is applied once, in order, and adds columns. The first makes the table, as documented for FFT.
+# Each migration is applied once, in order, and adds columns. The first creates the table, as documented for FFT.
 _MIGRATIONS: tuple[Mapping[str, TypeWord], ...] = (
     {"node_name": "text", "relation": "text", "fingerprint": "text", "engine": "text", "built_at": "timestamp"},
     {
@@ -35,39 +35,54 @@ _MIGRATIONS: tuple[Mapping[str, TypeWord], ...] = (
 )
 _NUMBERS: Mapping[str, TypeWord] = {"number": "small integer", "applied_at": "timestamp"}
 _COLUMNS = "node_name, relation, data_version, stamp, row_count, checks, built_at, run_id, engine, parts"
-# What is written and not needed for a plan is read all the same: a lost column is found before anything is built.
+# Columns that a plan does not need are read as well: a lost column is an error before anything is built.
 _PLACE = "fingerprint, project, environment, relation_path"
 _MORE_COLUMNS = ("", "", "fingerprint", _PLACE, f"{_PLACE}, attached", f"{_PLACE}, attached, measures")
+_BUILT_AT = _COLUMNS.split(", ").index("built_at")
 _HINT = "`fft cache clear --all` removes all build records: every model is built once more then."
 
 
 def read_records(engine: Session, place: Callable[[str], str] | None = None) -> Mapping[str, BuildRecord]:
-    """Read the record of each node; none if nothing was ever built, or only by the original FFT.
+    """Read the record of each node; empty if nothing was ever built, or only by the original FFT.
 
     Args:
         engine: The session.
-        place: Returns where a node lies now, as text. Of several records of a node that of this place counts; the
-            newest, if it has none or is not asked.
+        place: Returns the current place of a node, as text. If a node has several records, that of this place is
+            returned; or the newest, if none is of this place or without this callback.
 
     Raises:
-        StateError: the records cannot be read, or were written by a newer version. Nothing can be decided then.
+        StateError: the records cannot be read, or were written by a newer version. No plan can be made then.
+    """
+    return records_of(read_rows(engine), str(engine.relation(TABLE)), place)
+
+
+def read_rows(engine: Session) -> list[Row]:
+    """Read the rows of all records, the oldest first; the times of builds are in UTC, or a text says what is wrong.
+
+    Raises:
+        StateError: the table cannot be read, or was written by a newer version.
     """
     meta, migrations = engine.relation(TABLE), engine.relation(MIGRATIONS_TABLE)
     try:
         present = engine.inspect([meta, migrations])
         if meta not in present or migrations not in present:
-            return {}
+            return []
         more = _MORE_COLUMNS[_refuse_newer(engine)]
         if not more:
-            return {}
+            return []
         rows = engine.fetch(f"select {_COLUMNS}, {more} from {_newest(engine, meta)} order by built_at, run_id")
     except StatementError as error:
         raise _unreadable(meta, error) from error
-    return {row[0]: _record(row, str(meta), engine.types) for row in _one_each(rows, place).values()}
+    return [(*row[:_BUILT_AT], _utc_or_fault(row[_BUILT_AT], engine.types), *row[_BUILT_AT + 1 :]) for row in rows]
+
+
+def records_of(rows: Iterable[Row], table: str, place: Callable[[str], str] | None = None) -> Mapping[str, BuildRecord]:
+    """Return the record of each node from the rows of all records; see `read_records`. Raises StateError."""
+    return {row[0]: _record(row, table) for row in _one_each(rows, place).values()}
 
 
 def _newest(engine: Session, meta: Relation) -> str:
-    """Spell what holds the newest record of each node at each place, behind FROM.
+    """Render the table, or subquery, after FROM with the newest record of each node at each place.
 
     Without transactions, records are only added: the rows that they replace stay until `forget_replaced`.
     """
@@ -79,7 +94,7 @@ def _newest(engine: Session, meta: Relation) -> str:
 
 
 def recorded_stamps(engine: Session, nodes: Sequence[str], place: Callable[[str], str]) -> Mapping[str, str]:
-    """Return the stamps of those of some nodes that are recorded where they lie now; the table must be there."""
+    """Return the stamps of those nodes that are recorded at their current places; the table must exist."""
     table = engine.relation(TABLE).sql(engine.spelling)
     named = f"node_name in ({engine.spelling.literals(nodes)})"
     rows = engine.fetch(f"select node_name, relation, stamp from {table} where {named} order by built_at, run_id")
@@ -87,7 +102,7 @@ def recorded_stamps(engine: Session, nodes: Sequence[str], place: Callable[[str]
 
 
 def _one_each(rows: Iterable[Row], place: Callable[[str], str] | None) -> dict[Any, Row]:
-    """Choose one row of each node; each begins with the node and its place, the oldest first."""
+    """Choose one row for each node. Rows begin with the node and its place; the oldest row is first."""
     found: dict[Any, Row] = {}
     for row in rows:
         last = found.get(row[0])
@@ -97,7 +112,7 @@ def _one_each(rows: Iterable[Row], place: Callable[[str], str] | None) -> dict[A
 
 
 def built_times(engine: Session) -> Mapping[str, datetime]:
-    """Read which nodes have a record, and when they were built, in UTC; also where a record itself cannot be read.
+    """Return the time of the last build of each recorded node, in UTC, even if the other columns cannot be read.
 
     Raises:
         StateError: the table cannot be read, or was written by a newer version.
@@ -116,7 +131,7 @@ def built_times(engine: Session) -> Mapping[str, datetime]:
 
 
 def drop_records(engine: Session) -> None:
-    """Drop the tables of the records, whatever state they are in: every model counts as never built.
+    """Drop the tables of the records, even if they are damaged: every node then counts as never built.
 
     Raises:
         StateError: they were written by a newer version.
@@ -142,7 +157,7 @@ def _unreadable(meta: Relation, error: StatementError) -> StateError:
 
 @dataclass(frozen=True)
 class RecordedRelation:
-    """Where a project built a node: the relation, the stamp that the build left on it, and when it was."""
+    """A recorded build of a node: its relation, the stamp that it left on the relation, and its time."""
 
     node: str
     relation: Relation
@@ -151,38 +166,38 @@ class RecordedRelation:
     keeps_history: bool
 
 
-def recorded_relations(engine: Session, project: str, environment: str) -> tuple[RecordedRelation, ...]:
-    """Return all relations that this project recorded in this environment, the newest first.
+def recorded_relations(
+    rows: Sequence[Row], project: str, environment: str, table: Relation
+) -> tuple[RecordedRelation, ...]:
+    """Return all relations that a project recorded in an environment, the newest first.
 
-    Records of other projects, and those that older versions wrote without a project, are left out.
+    Records of other projects, and records of older versions, which have no project, are left out.
+
+    Args:
+        rows: The rows of all records, see `read_rows`.
+        project: The name of the project.
+        environment: The environment, see `Warehouse.environment`.
+        table: The table of the records, for messages.
 
     Raises:
-        StateError: the table cannot be read, or was written by a newer version.
+        StateError: a record cannot be read.
     """
-    meta, migrations = engine.relation(TABLE), engine.relation(MIGRATIONS_TABLE)
     try:
-        if len(engine.inspect([meta, migrations])) < 2 or _refuse_newer(engine) < 3:
-            return ()
-        literal = engine.spelling.literal
-        rows = engine.fetch(
-            f"select node_name, relation_path, stamp, built_at, parts from {_newest(engine, meta)} "
-            f"where project = {literal(project)} and environment = {literal(environment)} "
-            "and relation_path is not null order by built_at desc"
-        )
-        return tuple(_recorded(*row, types=engine.types) for row in rows)
-    except StatementError as error:
-        raise _unreadable(meta, error) from error
+        return tuple(found for row in reversed(rows) if (found := _recorded(row, project, environment)) is not None)
     except (ValueError, TypeError) as error:
-        raise StateError(f"the build records in {meta} cannot be read: {error}", hint=_HINT) from error
+        raise StateError(f"the build records in {table} cannot be read: {error}", hint=_HINT) from error
 
 
-def _recorded(
-    node: str, path: str, stamp: str, built_at: object, parts: str | None, *, types: Types
-) -> RecordedRelation:
-    catalog, schema, name = json.loads(path)
+def _recorded(row: Row, project: str, environment: str) -> RecordedRelation | None:
+    node, _, _, stamp, _, _, built_at, _, _, parts, _, *owner = row
+    if owner[:2] != [project, environment] or not owner[2]:
+        return None
+    if not isinstance(built_at, datetime):
+        raise ValueError(f"built_at is {built_at}")
+    catalog, schema, name = json.loads(owner[2])
     fingerprint = Fingerprint.from_json(parts) if parts else None
     is_history = fingerprint is not None and fingerprint.config.get("materialized") == "snapshot"
-    return RecordedRelation(node, Relation(name, schema, catalog), stamp or "", _in_utc(built_at, types), is_history)
+    return RecordedRelation(node, Relation(name, schema, catalog), stamp or "", built_at, is_history)
 
 
 def delete_recorded(engine: Session, recorded: RecordedRelation) -> None:
@@ -190,7 +205,7 @@ def delete_recorded(engine: Session, recorded: RecordedRelation) -> None:
     spelling = engine.spelling
     if engine.capabilities.transactions:
         same = f"stamp = {spelling.literal(recorded.stamp)}"
-    else:  # what it has replaced would be the newest then
+    else:  # and the records that it has replaced, of which one would be the newest then
         path = json.dumps((recorded.relation.catalog, recorded.relation.schema, recorded.relation.name))
         same = f"relation_path = {spelling.literal(path)} and built_at <= {spelling.literal(recorded.built_at)}"
     named = f"node_name = {spelling.literal(recorded.node)}"
@@ -198,7 +213,7 @@ def delete_recorded(engine: Session, recorded: RecordedRelation) -> None:
 
 
 def forget_replaced(engine: Session) -> None:
-    """Delete the records that newer ones of the same node and place have replaced, if they are only added here."""
+    """Delete the records that newer ones of the same node and place replace, on engines that only add records."""
     if not engine.capabilities.transactions:
         spelling, meta = engine.spelling, engine.relation(TABLE)
         newest = f"{_newest(engine, meta)}"
@@ -212,14 +227,14 @@ def delete_record(engine: Session, node: str, relation: str) -> None:
 
 
 def delete_records(engine: Session, nodes: Collection[str]) -> None:
-    """Delete the records of these nodes, those of places that they have left as well."""
+    """Delete the records of these nodes, also those of their former places."""
     if nodes:
         named = f"node_name in ({engine.spelling.literals(sorted(nodes))})"
         engine.execute(engine.spelling.delete(engine.relation(TABLE), named))
 
 
 def migrate(engine: Session) -> None:
-    """Create the tables of the records, or bring them up to date. Raises StateError where they are newer."""
+    """Create the tables of the records, or bring them up to date. Raises StateError if they are newer."""
     meta, migrations = engine.relation(TABLE), engine.relation(MIGRATIONS_TABLE)
     engine.create_schema(migrations)
     with engine.transaction():
@@ -246,16 +261,17 @@ def _statements_of(engine: Session, meta: Relation, number: int) -> Sequence[str
 
 
 def is_migrated(engine: Session) -> bool:
-    """Whether the tables of the records are there and up to date."""
+    """Return whether the tables of the records exist and are up to date."""
     tables = [engine.relation(TABLE), engine.relation(MIGRATIONS_TABLE)]
     return len(engine.inspect(tables)) == len(tables) and _refuse_newer(engine) == len(_MIGRATIONS)
 
 
 def record_statements(engine: Session, record: BuildRecord, *, replaces: bool = True) -> tuple[str, ...]:
-    """Spell what writes the record of a node: it is added before an older one is deleted, as the newest counts.
+    """Render the statements that write the record of a node: it is added before an older one is deleted.
 
-    Without `replaces` no older one is looked for. On an engine without transactions none is deleted: statements that
-    only add wait for nobody. Its time is the server's there, as the clocks of machines differ.
+    If both exist, the newest counts. Without `replaces` no older record is searched. On an engine without transactions
+    none is deleted, because statements that only add rows do not wait for others; and the time of the record is the
+    server's, because the clocks of machines differ.
     """
     spelling, table = engine.spelling, engine.relation(TABLE)
     values = {
@@ -282,20 +298,20 @@ def record_statements(engine: Session, record: BuildRecord, *, replaces: bool = 
     added = spelling.insert_row(table, values)
     if not replaces:
         return (added,)
-    # the place that a node has left stays on record: its table is there until it is removed
+    # the record of a former place is kept, because its table exists until it is removed
     same = f"(relation = {spelling.literal(record.relation)} or relation_path is null)"
     older = f"(stamp <> {spelling.literal(record.stamp)} or stamp is null)"
     return added, spelling.delete(table, f"node_name = {spelling.literal(record.node)} and {same} and {older}")
 
 
 def write_checks(engine: Session, node: str, relation: str, checks: str | None) -> None:
-    """Note that the checks of a node passed on its published rows."""
+    """Record that the checks of a node passed on its published rows."""
     values = {"checks": engine.spelling.literal(checks)}
     engine.execute(engine.spelling.update(engine.relation(TABLE), values, _is_record(engine, node, relation)))
 
 
 def write_attached(engine: Session, node: str, relation: str, attached: str) -> None:
-    """Note the grants, indexes and constraints that were set of a published relation."""
+    """Record the grants, indexes and constraints that a published relation now has."""
     values = {"attached": engine.spelling.literal(attached)}
     engine.execute(engine.spelling.update(engine.relation(TABLE), values, _is_record(engine, node, relation)))
 
@@ -307,19 +323,19 @@ def _measures_text(measures: Mapping[str, Sequence[float | None]]) -> str | None
 def measures_statement(
     engine: Session, node: str, relation: str, measures: Mapping[str, Sequence[float | None]]
 ) -> str:
-    """Spell what notes the measures of a node that is not built."""
+    """Render the statement that records the measurements of a node that is not built."""
     values = {"measures": engine.spelling.literal(_measures_text(measures))}
     return engine.spelling.update(engine.relation(TABLE), values, _is_record(engine, node, relation))
 
 
 def _is_record(engine: Session, node: str, relation: str) -> str:
-    """Spell the condition for the record of a node at one place, as that is recorded."""
+    """Render the condition for the record of a node at one place, in the form of the column `relation`."""
     literal = engine.spelling.literal
     return f"node_name = {literal(node)} and relation = {literal(relation)}"
 
 
 def recorded_measures(engine: Session, node: str, relation: str) -> Mapping[str, tuple[float | None, ...]]:
-    """Read what the checks of a node have measured of its last build, and of the one before; nothing without records.
+    """Return the measurements of a node's checks in its last build, and in the one before; empty without a record.
 
     Raises:
         StateError: the records cannot be read, or were written by a newer version.
@@ -329,7 +345,7 @@ def recorded_measures(engine: Session, node: str, relation: str) -> Mapping[str,
 
 
 def _refuse_newer(engine: Session) -> int:
-    """Return the number of the last migration. Raises StateError if a newer version, or nobody, knows it."""
+    """Return the number of the last migration. Raises StateError if it is of a newer version, or is damaged."""
     number = _last_migration(engine)
     if not isinstance(number, int):
         table = engine.relation(MIGRATIONS_TABLE)
@@ -349,7 +365,7 @@ def _last_migration(engine: Session) -> object:
     return 0 if number is None else number
 
 
-def _record(row: Row, table: str, types: Types) -> BuildRecord:
+def _record(row: Row, table: str) -> BuildRecord:
     node, relation, data_version, stamp, rows, checks, built_at, run_id, engine, parts, _, *owner = row
     try:
         if not isinstance(node, str):
@@ -357,10 +373,11 @@ def _record(row: Row, table: str, types: Types) -> BuildRecord:
         if rows is not None and not isinstance(rows, int):
             raise ValueError(f"row_count is {rows!r}, which is no number")
         fingerprint = Fingerprint.from_json(parts) if parts else None
-        built_at = _in_utc(built_at, types)
+        if not isinstance(built_at, datetime):
+            raise ValueError(f"built_at is {built_at}")
         project, environment, path, attached, measured = (*owner, *[None] * 5)[:5]
         catalog, schema, name = (json.loads(path) if path else None) or (None, None, None)
-        attachments_from_json(attached)  # so that who reads them later can
+        attachments_from_json(attached)  # raises ValueError for damaged text
         measures = _measures(measured)
     except (TypeError, ValueError) as error:
         raise StateError(
@@ -387,7 +404,7 @@ def _record(row: Row, table: str, types: Types) -> BuildRecord:
 
 
 def _measures(text: str | None) -> Mapping[str, tuple[float | None, ...]]:
-    """Read measures. Raises ValueError."""
+    """Read the measurements of a record. Raises ValueError."""
     found = json.loads(text) if text else {}
     if not isinstance(found, dict) or not all(isinstance(values, list) and values for values in found.values()):
         raise ValueError(f"measures is {text!r}")
@@ -395,11 +412,18 @@ def _measures(text: str | None) -> Mapping[str, tuple[float | None, ...]]:
 
 
 def _in_utc(built_at: object, types: Types) -> datetime:
-    """Read a time of the column, which has no zone and holds UTC. Raises ValueError."""
+    """Read a time of the column `built_at`, which has no zone and holds UTC. Raises ValueError."""
     try:
         return types.read_time(built_at).replace(tzinfo=UTC)
     except ValueError as error:
         raise ValueError(f"built_at is {error}") from error
+
+
+def _utc_or_fault(built_at: object, types: Types) -> datetime | str:
+    try:
+        return types.read_time(built_at).replace(tzinfo=UTC)
+    except ValueError as error:
+        return str(error)
 
 
 def _now() -> datetime:

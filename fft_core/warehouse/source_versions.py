@@ -1,4 +1,4 @@
-"""The version of a source: the cheapest truthful thing that its engine and its declaration offer."""
+"""The version of a source: the cheapest reliable one that its engine and its declaration offer."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from fft_core.project.model import (
 
 
 def source_version(engine: Session, source: Source, relation: Relation, settings: FingerprintSettings) -> str | None:
-    """Give a text that changes whenever the rows of a source do; None where none can be had.
+    """Return a text that changes whenever the rows of a source do; None if the source has no version.
 
     Raises:
-        StatementError: a declared column or query does not work; where the source is, is in the message.
+        StatementError: a declared column or query does not work; the error has the place of the source's declaration.
     """
     if relation not in engine.inspect([relation]):
         return None
@@ -41,7 +41,7 @@ def source_version(engine: Session, source: Source, relation: Relation, settings
 def source_versions(
     engine: Session, project: Project, names: Iterable[str], relation: Callable[[SourceName], Relation]
 ) -> dict[str, str | None]:
-    """Give the versions of those names that are sources, None for a source that can give none; see `source_version`."""
+    """Return the versions of those names that are sources; None for a source without one; see `source_version`."""
     wanted = set(names)
     return {
         str(source.name): source_version(engine, source, relation(source.name), project.fingerprint)
@@ -71,12 +71,12 @@ def _version(engine: Session, source: Source, relation: Relation, settings: Fing
 
 
 def _known(engine: Session, relation: Relation) -> str | None:
-    """Ask for what changes with the rows, if the engine has that."""
+    """Return the engine's own version of a relation's rows, if the engine has versions."""
     return engine.versions.known([relation]).get(relation) if engine.capabilities.knows_versions else None
 
 
 def rows_digest(engine: Session, relation: Relation) -> str | None:
-    """Digest a relation's columns and all its rows, in one scan; None if the engine cannot tell rows apart."""
+    """Return a digest of a relation's columns and all its rows, from one scan; None if the engine cannot make one."""
     columns = engine.columns(engine.spelling.select_all(relation))
     row = rows_of(column.name for column in columns)
     ((rows, digest),) = engine.fetch(
@@ -88,5 +88,5 @@ def rows_digest(engine: Session, relation: Relation) -> str | None:
 
 
 def digest_version(columns: list[tuple[str, str]], rows: int, digest: str | None) -> str:
-    """Make a data version of the columns, the number of rows and the engine's digest of them."""
+    """Return a data version from the columns, the number of rows and the engine's digest of them."""
     return f"digest:{digest_of([columns, rows, digest])[:32]}"

@@ -1,4 +1,4 @@
-"""An engine and a project on it: where each relation lies. Opened from a profile; one session per thread."""
+"""An engine and a project on it: the place of each relation. Opened from a profile; one session per thread."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from types import TracebackType
 
 from fft_core.compile.call import Compiler
 from fft_core.compile.render import Naming
+from fft_core.engines.late import late_session
 from fft_core.engines.protocol import Session, open_session
 from fft_core.engines.spec import LOCK_TIMEOUT
 from fft_core.engines.spec.masking import Masker
@@ -24,7 +25,7 @@ from fft_core.warehouse.records import is_migrated, migrate
 
 @dataclass
 class _Shared:
-    """What the sessions of one process share."""
+    """The state that the sessions of one process share."""
 
     compiler: Compiler
     masker: Masker
@@ -36,7 +37,7 @@ class _Shared:
 
 
 class Warehouse:
-    """One session: the engine of one thread, and the project whose models live there. A context manager.
+    """One session: the engine of one thread, and the project whose relations are there. A context manager.
 
     >>> from fft_core import Warehouse, load_project, open_warehouse
     >>> def where(warehouse: Warehouse) -> list[str]:
@@ -67,57 +68,57 @@ class Warehouse:
 
     @classmethod
     def over(cls, project: Project, engine: Session, compiler: Compiler, masker: Masker) -> Warehouse:
-        """Give the warehouse of a project over a session that is somebody else's, with what masks the secrets."""
+        """Return the warehouse of a project over a session that belongs to the caller, with a masker of secrets."""
         return cls(project, engine, _Shared(compiler, masker, _places(project, engine)))
 
     def now(self) -> datetime:
-        """Return what time it is for the rows of this warehouse, in UTC: the frozen time, if time is frozen."""
+        """Return the current time for the rows of this warehouse, in UTC; the frozen time, if time is frozen."""
         return self.compiler.frozen_at or datetime.now(UTC)
 
     def relation(self, node: str | SourceName) -> Relation:
-        """Where a model, seed or source is read. Raises KeyError for an unknown source."""
+        """Return the relation from which a model, seed or source is read. Raises KeyError for an unknown source."""
         if node in self._elsewhere:
             return self._elsewhere[node]
         return self._shared.deferred.get(node) or self.place(node)
 
     def place(self, node: str | SourceName) -> Relation:
-        """Where a model, seed or source lies in this environment, also if it is read from another one."""
+        """Return the relation of a model, seed or source in this environment, even if it is read from another one."""
         place = self._shared.places.of(node)
         return self.engine.relation(place.name, place.schema, place.catalog)
 
     def place_text(self, node: str) -> str:
-        """Return where a node lies, as it is recorded."""
+        """Return the place of a node as text, in the form of its record."""
         return str(self.place(node))
 
     @property
     def environment(self) -> str:
-        """Whose builds are recorded here: the project's environment, and what tells people apart in it."""
+        """The environment in the records of builds, with the variables by which templates of places separate users."""
         return self._shared.places.environment
 
     def defer(self, relations: Mapping[str | SourceName, Relation]) -> None:
-        """Read these from another environment from now on, in all sessions, and nothing else."""
+        """Read these nodes and sources, and no others, from another environment from now on, in all sessions."""
         self._shared.deferred = relations
 
     def backing(self, node: Model | Seed) -> Relation | None:
-        """Where the rows of a Python model in a view are stored; None for every other node."""
+        """Return the table that stores the rows of a Python model in a view; None for every other node."""
         name = node.backing_name if isinstance(node, Model) else None
         return self.place(node.name).named(name) if name else None
 
     def session(self) -> Warehouse:
-        """Give a session for another thread on the same database, to be closed by the caller."""
+        """Return a session for another thread on the same database; the caller closes it."""
         return Warehouse(self.project, self.engine.for_thread(), self._shared)
 
     def with_temporary(self, relations: Mapping[str | SourceName, str]) -> Warehouse:
-        """Give a session in which temporary tables of these names stand in for models, seeds and sources.
+        """Return a session in which temporary tables of these names replace models, seeds and sources.
 
-        The session is the caller's to close; the tables are his to create, and end with it.
+        The caller creates the tables, and closes the session, with which they end.
         """
         engine = self.engine.for_thread()
         elsewhere = {node: engine.temporary(name) for node, name in relations.items()}
         return Warehouse(self.project, engine, self._shared, elsewhere)
 
     def ensure_schema(self, relation: Relation) -> None:
-        """Create the schema of a relation where it is missing; once, and outside any transaction of a build."""
+        """Create the schema of a relation if it is missing; once, and outside of a build's transaction."""
         schema = relation.named("")
         with self._shared.lock:
             if schema not in self._shared.schemas:
@@ -133,7 +134,7 @@ class Warehouse:
                 self._shared.has_records = True
 
     def close(self) -> None:
-        """End the session."""
+        """Close the session."""
         self.engine.close()
 
     def __enter__(self) -> Warehouse:
@@ -150,14 +151,14 @@ def _places(project: Project, engine: Session) -> Places:
 
 
 def planned_places(project: Project) -> Places:
-    """Return where nodes lie by the project's profile, without opening the database. Raises ProfileError."""
+    """Return the places of nodes by the project's profile, without opening the database. Raises ProfileError."""
     profile = project.profiles.active(engine=project.engine)
     namespace = spec_of(profile.engine).namespace(profile.settings)
     return Places(project, namespace.relation(""), profile.naming)
 
 
 def planned_relations(project: Project) -> Callable[[str | SourceName], Relation]:
-    """Return what tells where models, seeds and sources lie, without opening the database. Raises ProfileError."""
+    """Return a function that returns the relation of a node or source, without the database. Raises ProfileError."""
     return planned_places(project).of
 
 
@@ -169,6 +170,7 @@ def open_warehouse(
     read_only: bool = False,
     patience_seconds: int | None = None,
     compiler: Compiler | None = None,
+    late: bool = False,
     **overrides: object,
 ) -> Warehouse:
     """Open the database that the project's profile names.
@@ -176,10 +178,11 @@ def open_warehouse(
     Args:
         project: A loaded project; its `env` chooses the profile.
         profile: The profile, if it has been read already.
-        read_only: For plans and questions: nothing is changed, and a database that does not exist is not created.
-        patience_seconds: The longest wait for other processes, where the profile allows a longer one.
-        compiler: That of the project, if there is one already.
-        overrides: Settings of the engine that win over profile and variables, such as `path`.
+        read_only: Change nothing and create no database, as for plans and queries.
+        patience_seconds: The longest wait for other processes, if the profile allows a longer one.
+        compiler: The compiler of the project, if it exists already.
+        late: With `read_only`, for one thread: open the database only when a statement needs it.
+        overrides: Settings of the engine that override profile and variables, such as `path`.
 
     Raises:
         ProfileError: the profile cannot be used.
@@ -194,6 +197,7 @@ def open_warehouse(
     settings = dict(profile.settings)
     if patience_seconds is not None and LOCK_TIMEOUT in settings:
         settings[LOCK_TIMEOUT] = min(patience_seconds, settings[LOCK_TIMEOUT])
-    engine = open_session(profile.engine, settings, read_only=read_only)
+    engine = late_session(profile.engine, settings) if late else None
+    engine = engine or open_session(profile.engine, settings, read_only=read_only)
     places = Places(project, engine.relation(""), profile.naming)
     return Warehouse(project, engine, _Shared(compiler or Compiler(project), project_masker(project), places))

@@ -23,7 +23,21 @@ import pytest
 import yaml
 from documented_commands import COMMANDS, COVERED
 from fft_process import FFT, run_process
-from pages import ALL_PAGES, DECISIONS, DOCS, PAGES, README, ROOT, Block, blocks_of, commands_of, page_name
+from pages import (
+    ALL_PAGES,
+    DECISIONS,
+    DOCS,
+    OF_COMMANDS,
+    PAGES,
+    README,
+    READMES,
+    ROOT,
+    TUTORIAL,
+    Block,
+    blocks_of,
+    commands_of,
+    page_name,
+)
 
 from fft_core import load_project
 from fft_core.plan.decide import ReasonKind
@@ -36,16 +50,30 @@ from tools.reference.commands import Entry, find_commands
 PRELUDES = {
     "executor.md": "import duckdb\ncursor = duckdb.connect()\nsql = 'select 1'\n",
     "artifacts.md": "import subprocess\nsubprocess.run(['fft', 'build', 'shop'], check=True)\n",
+    "operate.md": "import subprocess\nsubprocess.run(['fft', 'build', 'shop'], check=True)\n",
+    "why-rebuilt.md": "import subprocess\nsubprocess.run(['fft', 'build', 'shop'], check=True)\n",
 }
 OWN_FILES = {
+    "backfill.md",
+    "ci.md",
+    "deploy.md",
+    "duckdb-to-postgres.md",
     "environments.md",
+    "from-dbt.md",
+    "how-it-works.md",
+    "existing-dagster.md",
     "incremental.md",
+    "operate.md",
     "packages.md",
     "review.md",
+    "schedule.md",
     "snapshots.md",
     "streaming.md",
     "unit-tests.md",
+    "why-rebuilt.md",
+    "write-a-check.md",
 }  # pages whose commands build their files
+ALONE = [page for page in PAGES if page not in TUTORIAL]  # pages that do not continue another one
 START_SECONDS = 180
 
 
@@ -128,7 +156,7 @@ def test_every_known_command_is_still_documented() -> None:
     assert set(COVERED) <= set(COMMANDS)
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if has(page, "bash")], ids=page_name)
+@pytest.mark.parametrize("page", [page for page in ALONE if has(page, "bash")], ids=page_name)
 def test_the_commands_of_a_page_work_from_top_to_bottom(page: Path, request: pytest.FixtureRequest) -> None:
     """Files are written where the page shows them; what the page says is printed is what is printed."""
     checkout: Path = request.getfixturevalue("checkout" if page == README else "with_shop")
@@ -229,7 +257,7 @@ def stop(server: subprocess.Popen[bytes]) -> None:
 # Python, YAML
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES[1:] if has(page, "python")], ids=page_name)
+@pytest.mark.parametrize("page", [page for page in ALONE[1:] if has(page, "python")], ids=page_name)
 def test_the_python_of_a_page_runs(page: Path, with_shop: Path) -> None:
     """Blocks that are files are written; the others run as one program. Where there are only files, they are built.
 
@@ -290,6 +318,12 @@ def test_links_resolve(page: Path) -> None:
     assert broken == []
 
 
+@pytest.mark.parametrize("page", [*ALL_PAGES, *READMES], ids=page_name)
+def test_a_link_is_named_by_the_title_of_its_page_and_not_by_its_file(page: Path) -> None:
+    text = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)
+    assert [name for name in re.findall(r"\[([^\]]+)\]\(", text) if name.strip("`").endswith(".md")] == []
+
+
 def test_every_page_is_in_the_navigation_of_the_site() -> None:
     def paths(entry: object) -> Iterator[str]:
         match entry:
@@ -301,7 +335,7 @@ def test_every_page_is_in_the_navigation_of_the_site() -> None:
                 yield from (path for value in entry for path in paths(value))
 
     site = tomllib.loads((ROOT / "zensical.toml").read_text(encoding="utf-8"))["project"]
-    pages = [page.relative_to(DOCS).as_posix() for page in PAGES[1:]]
+    pages = [page.relative_to(DOCS).as_posix() for page in PAGES[1:] if page not in OF_COMMANDS]
     others = ["reference/commands/fft.md", "decisions/index.md"]
     assert sorted(paths(site["nav"])) == sorted([*pages, *others])
 
@@ -311,19 +345,36 @@ COMMANDS_OF_FFT = [entry for entries in find_commands().values() for entry in en
 
 @pytest.mark.parametrize("entry", COMMANDS_OF_FFT, ids=lambda entry: entry.words)
 def test_every_option_is_documented(entry: Entry) -> None:
-    text = (DOCS / "reference" / "cli.md").read_text(encoding="utf-8")
+    text = (DOCS / "reference" / "commands" / entry.file).read_text(encoding="utf-8")
+    table = text.partition("## OPTIONS\n")[2].partition("\n## ")[0]
+    documented = set(
+        re.findall(r"(?<![\w-])--?[a-z][\w-]*", " ".join(re.findall(r"^\| `(.*?)` \|", table, re.MULTILINE)))
+    )
     options = {
         option
         for parameter in entry.command.params
         for option in (*parameter.opts, *parameter.secondary_opts)
         if option.startswith("-")
     }
-    assert {option for option in options if f"`{option}`" not in text and f"`{option} " not in text} == set()
+    assert options - documented == set()
 
 
 def test_every_command_of_fft_is_documented() -> None:
-    text = (DOCS / "reference" / "cli.md").read_text(encoding="utf-8")
-    assert {entry.words for entry in COMMANDS_OF_FFT if f"## fft {entry.words}\n" not in text} == set()
+    text = (DOCS / "reference" / "commands" / "fft.md").read_text(encoding="utf-8")
+    assert {entry.words for entry in COMMANDS_OF_FFT if f"[fft {entry.words}]({entry.file})" not in text} == set()
+
+
+@pytest.mark.parametrize("entry", COMMANDS_OF_FFT, ids=lambda entry: entry.words)
+def test_the_page_of_a_command_has_notes(entry: Entry) -> None:
+    """The notes stand below the generated part, which `make docs` writes again."""
+    text = (DOCS / "reference" / "commands" / entry.file).read_text(encoding="utf-8")
+    assert re.search(r"^<!-- end: command -->\n\n## NOTES\n\n\S", text, re.MULTILINE)
+
+
+def test_no_option_is_listed_by_hand_as_well() -> None:
+    """The notes of a command say more about its options, and have no second table of them."""
+    notes = {page.name: page.read_text(encoding="utf-8").partition("<!-- end: command -->")[2] for page in OF_COMMANDS}
+    assert [name for name, text in notes.items() if re.search(r"^\| `--", text, re.MULTILINE)] == []
 
 
 def test_every_kind_of_reason_is_documented() -> None:

@@ -1,4 +1,4 @@
-"""SQLite does what every engine does."""
+"""The contract suite of engines, on SQLite."""
 
 from __future__ import annotations
 

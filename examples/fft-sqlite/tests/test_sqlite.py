@@ -1,4 +1,4 @@
-"""What is SQLite's own: stamps without comments, types that are advice, and one writer at a time."""
+"""The properties of SQLite alone: stamps without comments, types that are only hints, and one writer at a time."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_what_is_replaced_or_altered_by_hand_has_no_stamp(session: Session, path
 
 
 def test_a_table_that_is_made_again_where_it_was_has_no_stamp(session: Session, path: Path) -> None:
-    """It has the same text, but for the comment, and may have the same root page: neither can be trusted alone."""
+    """Such a table has the same text, except for the comment, and may have the same root page."""
     table = publish(session, "select 1 as n")
     with closing(sqlite3.connect(path)) as other:
         ((page, text),) = other.execute("select rootpage, sql from sqlite_schema where name = 't'")
@@ -132,7 +132,7 @@ def test_a_build_that_is_killed_leaves_what_was_published(session: Session, path
     assert session.fetch(session.spelling.names_like(table, "_ff_stage")) == []
 
 
-# what others made
+# objects of others
 
 
 def test_views_indexes_and_triggers_of_others_stay(session: Session) -> None:
@@ -267,7 +267,7 @@ def _with(path: Path, text: str) -> Path:
 
 
 def test_times_order_rows(tmp_path: Path) -> None:
-    """An increment of the newest days, and the versions of rows that have a time of their own."""
+    """An increment takes the newest days, and a snapshot orders versions by the column `at`."""
     config = "materialized='incremental', unique_key='id', updated_at_column='at', lookback='1 day'"
     snapshot = "materialized='snapshot', unique_key='id', snapshot={'strategy': 'timestamp', 'updated_at': 'at'}"
     files = {

@@ -1,4 +1,4 @@
-"""The SQL of BigQuery. Texts were judged by GoogleSQL's own analyzer, not by the service."""
+"""The SQL of BigQuery. Statements were checked by GoogleSQL's own analyzer, not by the service."""
 
 from __future__ import annotations
 

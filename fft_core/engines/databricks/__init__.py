@@ -1,4 +1,4 @@
-"""Databricks, and Spark: what their SQL looks like. There is no engine yet."""
+"""Databricks, and Spark: the lexical rules of their SQL. An engine does not exist yet."""
 
 from fft_core.engines.spec.lexis import Lexis
 

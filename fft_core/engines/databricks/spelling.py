@@ -1,4 +1,4 @@
-"""The SQL of Databricks and Spark, on tables of Delta. Texts were judged by Spark's parser, not by Databricks."""
+"""The SQL of Databricks and Spark, on Delta tables. Statements were checked by Spark's parser, not by Databricks."""
 
 from __future__ import annotations
 
@@ -63,10 +63,10 @@ class SparkValues(BackslashSpelling):
         return f"interval {int(number)} {unit}"
 
     def greatest(self, values: Sequence[str]) -> str:
-        return f"greatest({', '.join(values)})"  # NULL is left out
+        return f"greatest({', '.join(values)})"  # NULL is ignored
 
     def matches(self, text: str, pattern: str) -> str:
-        whole = common_pattern(pattern, end=r"\z")  # its $ stands before the end of a last line as well
+        whole = common_pattern(pattern, end=r"\z")  # the $ of Spark also matches before a line end at the end
         return f"{text} rlike {self.text('(?s)' + whole)}"
 
     def is_nan(self, value: str) -> str:
@@ -77,7 +77,7 @@ class SparkValues(BackslashSpelling):
 
 
 class DatabricksSpelling(SparkValues):
-    """Statements of Spark, on tables of Delta."""
+    """Statements of Spark, on Delta tables."""
 
     def create_schema(self, relation: Relation) -> str:
         return super().create_schema(relation).replace("create schema", "create database", 1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,16 @@ def namespace(settings: Mapping[str, Any]) -> Namespace:
     return Namespace(settings.get("schema") or "main", catalog)
 
 
+def _mark(settings: Mapping[str, Any]) -> Hashable | None:
+    """Return a mark of the file of a profile; None for a profile of several files, or of a database in memory."""
+    path = settings.get("path") or MEMORY
+    if path == MEMORY or settings.get("attach"):
+        return None
+    from fft_core.engines.duckdb.file_marks import file_mark  # not needed to load a project
+
+    return file_mark([Path(path)])
+
+
 def _is_database(path: Path) -> bool:
     """Whether a file is a DuckDB database or belongs to one: its log, and the lock files for turns of processes."""
     if path.suffix in (".lock", ".queue") and path.with_suffix("").is_file():
@@ -50,13 +60,38 @@ SPEC = EngineSpec(
     name="duckdb",
     title="DuckDB",
     settings={
-        "path": Setting("FF_DUCKDB_PATH", "path", default=MEMORY),  # `:memory:` keeps nothing
-        "schema": Setting("FF_DUCKDB_SCHEMA"),
-        "catalog": Setting("FF_DUCKDB_CATALOG"),
-        "attach": Setting("FF_DUCKDB_ATTACH", "paths"),  # other files that models can be stored in, by catalog
-        "threads": Setting("FF_DUCKDB_THREADS", "whole number", at_least=1),
-        "memory_limit": Setting("FF_DUCKDB_MEMORY_LIMIT"),
-        LOCK_TIMEOUT: Setting("FF_DUCKDB_LOCK_TIMEOUT_SECONDS", "whole number", default=600, at_least=0),
+        "path": Setting(
+            "FF_DUCKDB_PATH",
+            "path",
+            default=MEMORY,
+            description="The file. `:memory:` is a database that ends with the process.",
+        ),
+        "schema": Setting("FF_DUCKDB_SCHEMA", description="The schema of relations. [default: `main`]"),
+        "catalog": Setting(
+            "FF_DUCKDB_CATALOG", description="The name of the attached database. [default: the name of the file]"
+        ),
+        "attach": Setting(
+            "FF_DUCKDB_ATTACH",
+            "paths",
+            description="Other files that models can be stored in, by the `catalog` of these models.",
+        ),
+        "threads": Setting(
+            "FF_DUCKDB_THREADS",
+            "whole number",
+            at_least=1,
+            description="The number of threads of a statement. [default: all processors]",
+        ),
+        "memory_limit": Setting(
+            "FF_DUCKDB_MEMORY_LIMIT",
+            description="The memory limit in DuckDB's notation, such as `4GB`. [default: DuckDB's]",
+        ),
+        LOCK_TIMEOUT: Setting(
+            "FF_DUCKDB_LOCK_TIMEOUT_SECONDS",
+            "whole number",
+            default=600,
+            at_least=0,
+            description="Seconds to wait for other processes that have the file open.",
+        ),
     },
     can=Capabilities(
         one_writer_process=Full(),
@@ -89,4 +124,5 @@ SPEC = EngineSpec(
     needs_no_server=True,
     names_ignore_case=True,
     owns_file=_is_database,
+    mark=_mark,
 )

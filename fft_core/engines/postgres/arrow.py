@@ -20,18 +20,18 @@ _NUMERIC, _BYTEA, _INTERVAL, _HEADER = (
     17,
     1186,
     4,
-)  # type numbers of Postgres never change; a modifier counts its own header
+)  # the type numbers of Postgres never change; a modifier includes its header
 
 
 def read(cursor: psycopg.Cursor[Any], sql: str) -> pa.Table:
-    """Run a query; give its rows with the types of Postgres.
+    """Run a query; return its rows as an Arrow table with the types of Postgres.
 
-    Numbers without a declared precision become decimals of 38 digits, 18 behind the point, or of as many as they need,
-    which are at most 76.
-    What Arrow has no type for (JSON, UUID, ranges, composites, enums) is text.
+    Numbers without a declared precision become decimals of 38 digits, 18 of them behind the point. If a number needs
+    more, they have as many digits as needed, at most 76. Types that Arrow lacks (JSON, UUID, ranges, composites, enums)
+    become text.
 
     Raises:
-        EngineError: a value is beyond Arrow's types, such as the date infinity, or a number of more digits.
+        EngineError: a value does not fit Arrow's types, such as the date infinity, or a number of more digits.
     """
     import pyarrow as pa
     import pyarrow.csv
@@ -54,7 +54,7 @@ def read(cursor: psycopg.Cursor[Any], sql: str) -> pa.Table:
 
 @dataclass(frozen=True)
 class _Field:
-    """A column of a query, with its type and what modifies it, as Postgres numbers them."""
+    """A column of a query, with the numbers by which Postgres identifies its type and the type's modifier."""
 
     name: str
     oid: int
@@ -70,7 +70,7 @@ class _Field:
 
 
 def _texts(cursor: psycopg.Cursor[Any], fields: Sequence[_Field], content: bytes) -> pa.Table:
-    """Read the rows that COPY gave; types without a reader of their own are text here."""
+    """Read the rows of a COPY; types that Arrow's CSV reader does not have are text here."""
     import pyarrow as pa
     import pyarrow.csv
 
@@ -108,7 +108,7 @@ def _read(cursor: psycopg.Cursor[Any], field: _Field, texts: pa.ChunkedArray[Any
 
 
 def _arrow_type(oid: int, modifier: int) -> pa.DataType:
-    """The type that a column's text is read as."""
+    """Return the Arrow type as which a column's text is read."""
     import pyarrow as pa
 
     number = _declared(modifier) if oid == _NUMERIC else None
@@ -130,19 +130,19 @@ def _arrow_type(oid: int, modifier: int) -> pa.DataType:
     return types.get(oid, pa.string())
 
 
-# arrays: the type of their elements
+# array types, and the types of their elements
 _ELEMENTS = {1000: 16, 1005: 21, 1007: 23, 1016: 20, 1021: 700, 1022: 701, 1009: 25, 1015: 1043, 1182: 1082, 1115: 1114}
 _ELEMENTS |= {1185: 1184, 1183: 1083, 1231: _NUMERIC, 1001: _BYTEA, 1014: 1042, 1002: 18, 1003: 19}
 
 
 def _declared(modifier: int) -> pa.DataType | None:
-    """The type of numbers with a declared precision; None for those without, and for more digits than Arrow has."""
+    """Return the type of numbers with a declared precision; None if none is declared, or it exceeds Arrow's."""
     import pyarrow as pa
 
     if modifier < 0:
         return None
     precision, scale = _precision_scale(modifier)
-    digits = max(precision, scale) - min(0, scale)  # as in 0.00012, and in 12000
+    digits = max(precision, scale) - min(0, scale)  # as in 0.00012 (scale above precision) and 12000 (scale below 0)
     if digits > 76:
         return None
     return (pa.decimal128 if digits <= 38 else pa.decimal256)(digits, max(0, scale))
@@ -186,7 +186,7 @@ _INTERVAL_TEXT = re.compile(
 
 
 def _interval(text: str) -> tuple[int, int, int]:
-    """Read an interval in Postgres' own style: months, days and nanoseconds.
+    """Read an interval in Postgres' own style; return months, days and nanoseconds.
 
     >>> _interval("-1 years -2 mons +3 days -04:05:06.789")
     (-14, 3, -14706789000000)
@@ -202,7 +202,7 @@ def _interval(text: str) -> tuple[int, int, int]:
 
 
 def _lists(cursor: psycopg.Cursor[Any], column: pa.ChunkedArray[Any], oid: int, modifier: int) -> pa.Array[Any]:
-    """Parse arrays; those of more than one dimension are lists of lists."""
+    """Parse arrays; arrays of several dimensions become lists of lists."""
     import pyarrow as pa
     from psycopg.adapt import Transformer
     from psycopg.pq import Format
@@ -229,17 +229,17 @@ def _items(value: Any) -> Iterator[Any]:
 
 
 def _with_finite(value: Any) -> Any:
-    """Give a number, or those of a list, by `_finite`."""
+    """Return the result of `_finite` for a number, or for each number of a list."""
     if isinstance(value, list):
         return [_with_finite(item) for item in value]
     return None if value is None else _finite(value)
 
 
-_FITS = r"^-?[0-9]{1,20}(\.[0-9]{1,18})?$"  # what `decimal128(38, 18)` has; Arrow's cast of more digits may wrap around
+_FITS = r"^-?[0-9]{1,20}(\.[0-9]{1,18})?$"  # fit into `decimal128(38, 18)`; Arrow's cast of more digits may overflow
 
 
 def _decimals(column: pa.ChunkedArray[Any], declared: pa.DataType | None) -> pa.ChunkedArray[Any]:
-    """Read numbers exactly: of a declared precision, or of as many digits as they have."""
+    """Read numbers exactly, with the declared precision, or with as many digits as they have."""
     import pyarrow as pa
     import pyarrow.compute
 
@@ -251,7 +251,7 @@ def _decimals(column: pa.ChunkedArray[Any], declared: pa.DataType | None) -> pa.
 
 
 def _finite(value: Decimal) -> Decimal:
-    """Give a number without zeros at its end, which Arrow would count as digits. Raises ValueError for NaN and such."""
+    """Return a number without zeros at its end, which Arrow would count. Raises ValueError for NaN and infinity."""
     if not value.is_finite():
         raise ValueError(str(value))
     text = f"{value:f}"
@@ -259,7 +259,7 @@ def _finite(value: Decimal) -> Decimal:
 
 
 def _type_for(values: Iterable[Decimal | None]) -> pa.DataType:
-    """Choose a type that has all digits of some numbers. Raises ValueError if there is none, with such a number."""
+    """Return a decimal type for all digits of some numbers. Raises ValueError, with a number, if none is enough."""
     import pyarrow as pa
 
     whole, scale = 0, 0

@@ -1,4 +1,4 @@
-"""Grants, indexes and constraints on Postgres. What others have added stays: only what was declared is removed."""
+"""Grants, indexes and constraints on Postgres. Only declared ones are removed: those that others added stay."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _OF_KIND: Mapping[RelationKind, tuple[str, ...]] = {
 
 
 class PostgresAttachments:
-    """Spells what is set of relations.
+    """The statements that add and remove attachments of relations.
 
     Args:
         fetch: Runs a query.
@@ -40,7 +40,7 @@ class PostgresAttachments:
                     statements += _nullable(table, one.columns)
                 case "constraint" if one.name in there:
                     statements.append(f"alter table {table} drop constraint {SPELLING.quoted(one.name)}")
-                    if one.type == "primary_key":  # which has made them so; what is still declared is set again
+                    if one.type == "primary_key":  # the key made them NOT NULL; declared ones are set again
                         statements += [
                             f"alter table {table} alter column {c} drop not null" for c in _names(one.columns)
                         ]
@@ -59,11 +59,11 @@ class PostgresAttachments:
         for one in (one for one in wanted if one.kind in _OF_KIND[kind]):
             is_there = one.name in there or (one.type == "not_null" and not_null.issuperset(one.columns))
             statements += [] if is_there and one.kind == "constraint" else _made(relation, one, place)
-        # rows that wait for the judgement of a foreign key keep the table from being altered
+        # a table cannot be altered while rows wait for the check of a foreign key
         return ["set constraints all immediate", *statements] if statements else []
 
     def _not_null(self, relation: Relation) -> set[str]:
-        """The columns of a table that cannot be NULL."""
+        """Return the columns of a table that cannot be NULL."""
         rows = self._fetch(
             f"select attname from pg_attribute where attrelid = {SPELLING.literal(relation.sql(SPELLING))}::regclass "
             "and attnotnull"
@@ -71,7 +71,7 @@ class PostgresAttachments:
         return {name for (name,) in rows}
 
     def _constraints(self, relation: Relation, names: Sequence[str]) -> set[str]:
-        """Those of these constraints that a table has."""
+        """Return the constraints that a table has, of these names."""
         if not names:
             return set()
         literal = SPELLING.literal
@@ -100,7 +100,7 @@ def _made(relation: Relation, one: Attachment, place: Callable[[str], Relation])
             rule = f"check ({one.expression})"
         case "foreign_key":
             to = ", ".join(_names(one.to_columns or one.columns))
-            # judged at the end of the transaction: the rows of either table are replaced in it
+            # checked at the end of the transaction, because the transaction replaces the rows of either table
             rule = f"foreign key ({columns}) references {place(one.to).sql(SPELLING)} ({to})"
             rule = f"{rule} deferrable initially deferred"
         case kind:

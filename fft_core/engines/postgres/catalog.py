@@ -1,4 +1,4 @@
-"""What Postgres' catalog tells of relations, and what a relation is made of."""
+"""Descriptions of relations from Postgres' catalog, and the signatures of relations."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from fft_core.engines.stamp import stamp_in
 from fft_core.names import Relation
 
 Fetch: TypeAlias = Callable[[str], list[Row]]
-_KINDS: Mapping[str, RelationKind] = {"v": "view", "m": "materialized_view"}  # as in pg_class; others are tables
+_KINDS: Mapping[str, RelationKind] = {"v": "view", "m": "materialized_view"}  # by pg_class.relkind; others are tables
 _COMMENT = "obj_description(c.oid, 'pg_class')"
 _COLUMNS = """(
         select json_agg(json_build_array(
             attname, format_type(atttypid, atttypmod), col_description(attrelid, attnum)) order by attnum)
         from pg_attribute where attrelid = c.oid and attnum > 0 and not attisdropped
     )"""
-# What a table is made of, or what a view says: altered or replaced by hand, it is another one. A comment survives both.
+# The columns of a table, or the query of a view. They change if a relation is altered or replaced by hand, although
+# its comment with the stamp may stay.
 _SIGNATURE = """
     case when c.relkind in ('v', 'm') then substr(md5(pg_get_viewdef(c.oid)), 1, 16) else (
         select substr(md5(string_agg(
@@ -29,7 +30,7 @@ _SIGNATURE = """
 
 
 def inspect(fetch: Fetch, relations: Sequence[Relation], want: Want) -> Mapping[Relation, TableInfo]:
-    """Describe relations, see `Session.inspect`: one query however many they are, and one for rows."""
+    """Describe relations, see `Session.inspect`: by one query for all of them, and one for rows."""
     if not relations:
         return {}
     found = dict(_described(fetch, relations, want))
@@ -81,7 +82,7 @@ def _info(
 
 
 def _row_counts(fetch: Fetch, relations: Sequence[Relation]) -> Mapping[Relation, int]:
-    """Count rows, in one query: the statistics are late, and lost in a crash."""
+    """Count rows, in one query: the statistics are outdated, and lost in a crash."""
     queries = [f"select {i}, count(*) from {r.sql(SPELLING)}" for i, r in enumerate(relations)]
     rows = fetch(" union all ".join(queries)) if queries else []
     return {relations[i]: int(number) for i, number in rows}

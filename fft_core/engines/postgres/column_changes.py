@@ -1,4 +1,4 @@
-"""Which columns of a table change when it gets those of another one, and the statements for that."""
+"""The columns of a table that change when it gets those of another one, and the statements for that."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from fft_core.engines.postgres.spelling import SPELLING
 
 
 def touched_columns(now: Sequence[tuple[str, str]], wanted: Sequence[tuple[str, str]]) -> list[str]:
-    """Name the columns that `column_changes` drops or gives another type.
+    """Return the names of the columns that `column_changes` drops or gives another type.
 
     >>> touched_columns([("a", "text"), ("b", "text")], [("a", "bigint"), ("c", "text")])
     ['a', 'b']
@@ -18,9 +18,9 @@ def touched_columns(now: Sequence[tuple[str, str]], wanted: Sequence[tuple[str, 
 
 
 def column_changes(now: Sequence[tuple[str, str]], wanted: Sequence[tuple[str, str]]) -> list[str]:
-    """Spell the actions of ALTER TABLE that give an empty table the wanted columns, in their order.
+    """Render the actions of ALTER TABLE that give an empty table the wanted columns, in their order.
 
-    Columns stay where they can; what comes after the first that is out of order is dropped and added again.
+    The columns before the first one that is out of order stay; the others are dropped and added again.
 
     >>> column_changes([("a", "text"), ("b", "text")], [("a", "bigint"), ("c", "text")])
     ['drop column "b"', 'alter column "a" drop default, alter column "a" type bigint using null', 'add column "c" text']
@@ -37,7 +37,7 @@ def column_changes(now: Sequence[tuple[str, str]], wanted: Sequence[tuple[str, s
 
 
 def _kept(now: Sequence[tuple[str, str]], wanted: Sequence[tuple[str, str]]) -> set[str]:
-    """The columns that stay: those before the first that is out of order."""
+    """Return the columns that stay: those before the first one that is out of order."""
     staying = [name for name, _ in now if name in dict(wanted)]
     places = zip(staying, (name for name, _ in wanted), strict=False)
     in_order = next((i for i, (mine, theirs) in enumerate(places) if mine != theirs), len(staying))

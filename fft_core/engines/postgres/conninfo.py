@@ -1,4 +1,4 @@
-"""A dsn as libpq reads it, and what of it may be shown."""
+"""A dsn as libpq reads it, and the parts of it that may be shown."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from fft_core.errors import ConnectError
 
 
 def conninfo_of(dsn: str) -> str:
-    """Return a dsn as libpq reads it, with our defaults. Raises ConnectError, which repeats nothing of it."""
+    """Return a dsn as libpq reads it, with FFT's defaults. Raises ConnectError, which repeats nothing of the dsn."""
     wrong = wrong_dsn(dsn)
     try:
         given = {} if wrong else conninfo_to_dict(re.sub(r"^(postgres(?:ql)?)\+\w+://", r"\1://", dsn))
     except psycopg.Error:
-        wrong = "cannot be read"  # what libpq says of it may quote parts of the password
+        wrong = "cannot be read"  # libpq's message may quote parts of the password
     if wrong:
         raise ConnectError(f"the dsn of the Postgres profile {wrong}", hint=HINT)
     given.setdefault("fallback_application_name", "fft")
@@ -27,7 +27,7 @@ def conninfo_of(dsn: str) -> str:
 
 
 def shown(conninfo: str) -> str:
-    """A connection as it may be shown: who and where, no password."""
+    """Return a connection as it may be shown: its user, host and database, without the password."""
     given = conninfo_to_dict(conninfo)
     where = f"{given.get('host') or 'the local socket'}:{given.get('port') or 5432}"
     database, user = given.get("dbname") or "(default)", given.get("user") or "(default)"
@@ -35,7 +35,7 @@ def shown(conninfo: str) -> str:
 
 
 def database_of(conninfo: str) -> str:
-    """Which database a connection is to, whoever connects."""
+    """Return the name of the database of a connection, the same for every user who connects."""
     given = conninfo_to_dict(conninfo)
     user = given.get("user") or os.environ.get("PGUSER") or ""
     database = given.get("dbname") or os.environ.get("PGDATABASE") or user

@@ -1,4 +1,4 @@
-"""Frames into tables of Postgres, by COPY in CSV: each value as a text that Postgres reads as that value."""
+"""Frames in tables of Postgres, by COPY in CSV: each value is a text that Postgres reads as the same value."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _WRITTEN_ONE_BY_ONE = ("jsonb", "json", "uuid", "bytea", "interval")
 
 
 def definition(schema: pa.Schema) -> str:
-    """Spell the columns of a table for frames of this schema. Raises EngineError for a type that Postgres lacks."""
+    """Render the columns of a table for frames of this schema. Raises EngineError for a type that Postgres lacks."""
     return ", ".join(f"{SPELLING.quoted(field.name)} {_type_of(field)}" for field in schema)
 
 
@@ -55,7 +55,7 @@ def _type_of(field: pa.Field[Any]) -> str:
 
 
 def unstorable(field: pa.Field[Any], what: str) -> EngineError:
-    """Make the error for a column of a frame whose values Postgres has no place for."""
+    """Return the error for a column of a frame that Postgres cannot hold."""
     return EngineError(
         f"the frame cannot be stored: column {field.name!r} ({field.type}) has {what}",
         hint="Round it or cast it in the model, for example to text.",
@@ -107,21 +107,21 @@ def write(cursor: psycopg.Cursor[Any], table: str, frame: pa.Table) -> None:
     """Copy the rows of a frame into a table.
 
     Raises:
-        EngineError: a column has values that Postgres would cut, or has no place for; nothing is cut.
+        EngineError: a column has values that Postgres would cut, or cannot hold; nothing is cut.
     """
     import pyarrow as pa
 
     if not frame.num_rows:
         return
     columns = [_copied(field, column) for field, column in zip(frame.schema, frame.columns, strict=True)]
-    # of a table with an empty chunk, pyarrow's writer leaves bytes behind that nobody wrote
+    # for a table with an empty chunk, pyarrow's writer leaves bytes behind that belong to no row
     rows = pa.Table.from_arrays(columns, names=[f"c{i}" for i in range(len(columns))]).combine_chunks()
     with cursor.copy(f"copy {table} from stdin (format csv)".encode()) as copy:
         copy.write(csv_of(rows))
 
 
 def csv_of(rows: pa.Table | pa.RecordBatch) -> memoryview:
-    """Spell rows as Postgres reads them; what is NULL has no quotes."""
+    """Render rows as CSV for Postgres; a NULL has no quotes."""
     import pyarrow as pa
     import pyarrow.csv
 
@@ -131,7 +131,7 @@ def csv_of(rows: pa.Table | pa.RecordBatch) -> memoryview:
 
 
 def column_of(error: psycopg.Error, frame: pa.Table) -> pa.Field[Any] | None:
-    """Find the column whose value Postgres refuses, by what its message says."""
+    """Find the column whose value Postgres refuses, by the message of Postgres."""
     said = re.search(r'COPY .*?, line \d+, column (.+?)(?:: (?:"|null input)|$)', error.diag.context or "", re.M)
     if said and said[1] in frame.column_names:
         return frame.schema.field(said[1])
@@ -148,7 +148,7 @@ def _with_zero_bytes(frame: pa.Table) -> Iterator[pa.Field[Any]]:
 
 
 def _copied(field: pa.Field[Any], column: pa.ChunkedArray[Any]) -> pa.ChunkedArray[Any]:
-    """Give a column in a form that writes as a text which Postgres reads."""
+    """Return a column in a form whose text Postgres reads."""
     import pyarrow as pa
 
     try:
@@ -160,7 +160,7 @@ def _copied(field: pa.Field[Any], column: pa.ChunkedArray[Any]) -> pa.ChunkedArr
 
 
 class _Unstorable(Exception):
-    """A value that Postgres would change."""
+    """The error for a value that Postgres would change or cannot hold."""
 
 
 def _as_text(column: pa.ChunkedArray[Any]) -> pa.ChunkedArray[Any]:
@@ -173,7 +173,7 @@ def _as_text(column: pa.ChunkedArray[Any]) -> pa.ChunkedArray[Any]:
     if types.is_run_end_encoded(kind):
         return _as_text(pa.chunked_array([pc.run_end_decode(chunk) for chunk in column.chunks]))
     if isinstance(kind, pa.BaseExtensionType) and kind.extension_name != "arrow.uuid":
-        chunks: Any = column.chunks  # of extension arrays, whose storage the stubs do not know
+        chunks: Any = column.chunks  # Any: the stubs do not know the storage of extension arrays
         storages: Any = [chunk.storage for chunk in chunks]
         stored: pa.ChunkedArray[Any] = cast("Any", pa).chunked_array(storages, kind.storage_type)
         return _as_text(stored.cast(pa.bool_()) if kind.extension_name == "arrow.bool8" else stored)
@@ -222,7 +222,7 @@ def _is_text(kind: pa.DataType) -> bool:
 
 
 def _text(value: Any, kind: Any) -> str:
-    """Spell a value as Postgres reads it."""
+    """Render a value as Postgres reads it."""
     match value:
         case list() if _is_list(kind):
             _refuse_shape(value, kind)
@@ -252,7 +252,7 @@ def _item(value: Any, kind: Any) -> str:
 
 
 def _refuse_shape(value: list[Any], kind: Any) -> None:
-    """Raise for lists of lists that are no array: its dimensions have one length each, and none is empty or NULL."""
+    """Raise for lists that are not an array: inner lists need the same length, and none may be empty or NULL."""
     if not _is_list(kind.value_type):
         return
     if any(item is None for item in value):
@@ -273,14 +273,14 @@ def _interval(value: timedelta | tuple[int, int, int]) -> str:
 
 
 def _in_microseconds(value: Any) -> Any:
-    """Give a time of Python; one of pandas may have nanoseconds."""
+    """Return a time of Python. Raises _Unstorable for a time of pandas with nanoseconds."""
     if getattr(value, "nanosecond", 0) or getattr(value, "nanoseconds", 0):
         raise _Unstorable(_TOO_FINE)
     return value
 
 
 def _json(value: Any, kind: Any) -> str:
-    """Spell a value as JSON: numbers keep their digits, and what JSON has no type for is text."""
+    """Render a value as JSON: numbers keep their digits, and values without a type in JSON are text."""
     import pyarrow as pa
 
     match value:
@@ -307,7 +307,7 @@ def _json(value: Any, kind: Any) -> str:
 
 
 def _refuse_repeated(keys: list[str]) -> None:
-    """Raise for a map that has a key twice: `jsonb` would keep its last value alone."""
+    """Raise _Unstorable for a map that has a key twice: `jsonb` would keep only its last value."""
     if len(set(keys)) < len(keys):
         repeated = next(key for index, key in enumerate(keys) if key in keys[:index])
         raise _Unstorable(f"the key {repeated} twice in one map, and jsonb keeps one value of a key")

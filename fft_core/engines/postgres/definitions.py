@@ -1,4 +1,4 @@
-"""What users and extensions made in a Postgres database and SQL can use: functions, types, operators, casts."""
+"""Functions, types, operators and casts that users and extensions made in a Postgres database and SQL can use."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 from fft_core.engines.protocol import Row
 from fft_core.names.functions import Definition
 
-_OURS = 16384  # the oids below are those of initdb
-_RETURN = "RETURN "  # what the body of a function that has no quotes around it begins with
+_OURS = 16384  # lower oids are those of initdb
+_RETURN = "RETURN "  # the start of the body of a function that has no quotes around it
 _NOT_IN_SQL = "which is not written in SQL"
 
-# Kind, name, text, body, defaults, doubt, is_implicit, types, used_as, columns_in. What belongs to an extension
-# is known by its version, and as steady as it says itself.
+# Kind, name, text, body, defaults, doubt, is_implicit, types, used_as, columns_in. For an object of an
+# extension, the text has the version of the extension, and a function counts as immutable if the extension says so.
 _DEFINITIONS = f"""\
 with recursive extended as (
     select d.classid, d.objid, e.extname || ' ' || e.extversion as extension
@@ -181,7 +181,7 @@ where e.extension is null"""
 
 
 def definitions(fetch: Callable[[str], Sequence[Row]]) -> tuple[Definition, ...]:
-    """Read all of them. `fetch` runs a query."""
+    """Read the definitions. `fetch` runs a query."""
     return tuple(
         Definition(
             kind=kind,
@@ -199,5 +199,5 @@ def definitions(fetch: Callable[[str], Sequence[Row]]) -> tuple[Definition, ...]
 
 
 def _query(body: str) -> str:
-    """A body as a query: one without quotes around it, `RETURN x + 1`, is an expression."""
+    """Return a body as a query: a body without quotes around it, `RETURN x + 1`, is an expression."""
     return f"select {body.removeprefix(_RETURN)}" if body.startswith(_RETURN) else body

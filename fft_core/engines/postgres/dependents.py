@@ -1,4 +1,4 @@
-"""What others hung on a relation that is to be replaced, and how it is kept: views, grants, comments."""
+"""Objects of others that depend on a relation to be replaced, and how they are kept: views, grants, comments."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Existing:
-    """What is published under the name now."""
+    """The relation that has the published name now."""
 
     oid: int
-    kind: str  # as pg_class.relkind: r table, v view, m materialized view, others
+    kind: str  # as pg_class.relkind: r is a table, v a view, m a materialized view; there are others
 
     @property
     def has_rows(self) -> bool:
@@ -36,7 +36,7 @@ class Existing:
 
 @dataclass(frozen=True)
 class _View:
-    """A view that is set aside: all that is needed to make it again."""
+    """A view that is dropped for a moment, with all that is needed to create it again."""
 
     relation: Relation
     word: str
@@ -46,10 +46,10 @@ class _View:
 
 
 class Dependents:
-    """What hangs on relations of one session.
+    """The objects that depend on relations of one session.
 
     Args:
-        locks: Those of the session.
+        locks: The locks of the session.
     """
 
     def __init__(self, locks: Locks) -> None:
@@ -57,12 +57,12 @@ class Dependents:
         self._session = locks.session
 
     def grants_and_comments(self, oid: int, relation: Relation) -> list[tuple[str, str | None]]:
-        """Return what gives a relation of this name its grants and comments back, with the column if it is of one."""
+        """Return the statements that restore a relation's grants and comments, each with its column, if it has one."""
         rows = self._session.fetch(GRANTS_AND_COMMENTS.format(oid=oid, relation=SPELLING.literal(_sql(relation))))
         return [(statement, column) for statement, column in rows]
 
     def restore(self, kept: Sequence[tuple[str, str | None]], only_columns: Iterable[str] | None = None) -> None:
-        """Give grants and comments back; those of columns only to these, if they are given."""
+        """Restore grants and comments; if columns are given, those of other columns are left out."""
         for statement, column in kept:
             if column is None or only_columns is None or column in only_columns:
                 self._restore_one(statement, is_optional=column is not None and only_columns is None)
@@ -77,7 +77,7 @@ class Dependents:
 
     @contextmanager
     def views_set_aside(self, relation: Relation, existing: Existing, take: Callable[[], None]) -> Iterator[None]:
-        """Lock a relation, or drop it, as `take` does, without the views over it, which are made again at the end."""
+        """Lock or drop a relation by `take`, after its views are dropped; at the end, they are created again."""
         views = list[_View]()
 
         def set_aside() -> None:
@@ -104,9 +104,9 @@ class Dependents:
             _log.warning("the view %s does not fit the new %s and is gone until it is built again", name, relation)
 
     def _views_over(self, relation: Relation, existing: Existing) -> list[_View]:
-        """The views over a relation, those that others read first. Raises EngineError for what cannot be made again.
+        """Return the views over a relation, dependencies first. Raises EngineError if one cannot be created again.
 
-        Whoever builds at the same time takes them in the same order.
+        The order is the same in all builds, so that builds at the same time do not block each other.
         """
         found: dict[int, _View] = {}
         words = {"v": "view", "m": "materialized view"}

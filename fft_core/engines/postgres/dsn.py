@@ -1,4 +1,4 @@
-"""A dsn as a profile has it: which spellings are taken. `engines.spec.dsn` finds the secret parts of one."""
+"""The dsn in a profile: which connection strings are accepted. `engines.spec.dsn` finds the secret parts of one."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _PAIR = re.compile(r"\s*([A-Za-z_]+)\s*=\s*('(?:[^'\\]|\\.)*'|(?:[^\s'\\]|\\.)*)
 
 
 def wrong_dsn(dsn: str) -> str | None:
-    """Say what is wrong with a dsn without repeating any of it; None for one of the documented shape.
+    """Return the problem of a dsn without repeating any of it; None for one of the documented form.
 
-    libpq takes more, and reads a part of the password as host, port or database where a character is not encoded: it
-    would be shown.
+    libpq accepts more: if a character is not encoded, it reads a part of the password as host, port or database, which
+    messages would show.
 
     >>> wrong_dsn("postgresql://me:secret@localhost/shop"), wrong_dsn("postgresql://me:sec/ret@localhost/shop")
     (None, 'has an @ after the host: a special character of user or password is not percent-encoded')
@@ -36,7 +36,7 @@ def _wrong_url(rest: str) -> str | None:
         return "has a % that no two hexadecimal digits follow: it must be written as %25"
     authority, rest_of_path = re.match(r"([^/]*)(.*)", rest, re.DOTALL).groups()  # type: ignore[union-attr]
     userinfo, at, address = authority.rpartition("@")
-    if not at:  # a ? before the first @ can be the query's, or a character of the password
+    if not at:  # a ? before the first @ can begin the query, or be a character of the password
         authority, rest_of_path = re.match(r"([^/?]*)(.*)", rest, re.DOTALL).groups()  # type: ignore[union-attr]
         address = authority
     else:

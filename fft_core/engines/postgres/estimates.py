@@ -1,4 +1,4 @@
-"""What a query is expected to read on Postgres, by the plan that its planner makes."""
+"""The bytes that a query is expected to read on Postgres, by the plan of its planner."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fft_core.names import Relation
 
 
 class PostgresEstimates:
-    """Reads plans: a scan of a whole table reads all of it, any other the rows that are expected of it."""
+    """Estimates by plans: a scan of a whole table reads all of it, any other scan its expected rows."""
 
     def __init__(self, fetch: Callable[[str], list[Row]]) -> None:
         self._fetch = fetch

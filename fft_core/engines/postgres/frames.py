@@ -1,4 +1,4 @@
-"""Frames and files of Postgres: by COPY into temporary tables, and by binary COPY out of queries."""
+"""Frames and files of Postgres: by COPY into temporary tables and out of queries."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class PostgresFrames:
-    """Reads and copies Arrow."""
+    """Frames that are read and written by COPY."""
 
     def __init__(self, session: PostgresSession) -> None:
         self._session = session
@@ -34,7 +34,7 @@ class PostgresFrames:
     @contextmanager
     def query(self, frame: pa.Table) -> Iterator[str]:
         for column in frame.column_names:
-            self._session.relation(column)  # a column's name has the same limit
+            self._session.relation(column)  # raises for a long name: columns have the same limit as relations
         with self._temporary_table(copy.definition(frame.schema)) as name:
             self._copy(name, frame)
             yield f"select * from {name}"
@@ -42,7 +42,7 @@ class PostgresFrames:
     def file_query(
         self, path: Path, column_types: Mapping[str, str], form: CsvFormat = DEFAULT
     ) -> AbstractContextManager[str]:
-        from fft_core.engines.postgres import seeds  # not needed where no seed is built
+        from fft_core.engines.postgres import seeds  # imported only if a seed is built
 
         return seeds.file_query(self._session, self._temporary_table, self._copying, path, column_types, form)
 
@@ -65,7 +65,7 @@ class PostgresFrames:
         try:
             yield f"pg_temp.{name}"
         except BaseException:
-            with suppress(EngineError):  # in a transaction that failed nothing can be dropped, and it is gone with it
+            with suppress(EngineError):  # a failed transaction refuses the DROP, and removes the table itself
                 self._drop(name)
             raise
         self._drop(name)

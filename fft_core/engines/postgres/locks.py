@@ -1,4 +1,4 @@
-"""Locks that exclude readers, taken in short attempts: readers queue behind long ones."""
+"""Locks that exclude readers, taken in short attempts, because readers queue behind a long attempt."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from fft_core.names import Relation
 
 _log = logging.getLogger(__name__)
 _IN_THE_WAY = (errors.LockNotAvailable, errors.DeadlockDetected)
-_PATIENCE_SECONDS = 0.1  # how long readers may have to queue behind us in one attempt
-_DEADLOCKS = 3  # how often to try again after one
+_PATIENCE_SECONDS = 0.1  # how long readers may have to queue behind one attempt
+_DEADLOCKS = 3  # how often to try again after a deadlock
 
 
 class InTransaction(Protocol):
-    """What publishing needs of a session, inside a transaction."""
+    """The methods of a session that publishing uses inside a transaction."""
 
     def execute(self, sql: str) -> Stats:
         """Run a statement."""
@@ -33,16 +33,16 @@ class InTransaction(Protocol):
 
     @property
     def is_closed(self) -> bool:
-        """Whether the connection is gone."""
+        """Whether the connection is closed."""
 
 
 @dataclass(frozen=True)
 class Locks:
-    """How long a session waits for what others use.
+    """The locks of a session, with a limit to how long it waits for other sessions.
 
     Attributes:
-        session: In a transaction.
-        timeout_seconds: How long it waits for all attempts together.
+        session: A session in a transaction.
+        timeout_seconds: How long it waits in all attempts together.
     """
 
     session: InTransaction
@@ -57,16 +57,16 @@ class Locks:
         attempts: int | None = None,
         locks_several: bool = False,
     ) -> None:
-        """Do what needs a relation for itself alone. An attempt that fails gives back all that it locked.
+        """Run an action that needs a relation exclusively. An attempt that fails releases all its locks.
 
         Raises:
-            BusyError: none of the attempts got it.
+            BusyError: no attempt got the locks.
         """
         deadline, said, tried, deadlocks = time.monotonic() + self.timeout_seconds, False, 0, 0
         while True:
             try:
-                # Now and then for longer than the server needs to see that two sessions wait for each other; never
-                # with a part of the locks in hand: it would be a reader who is ended.
+                # Some attempts last longer than the server needs to find a deadlock. One that takes several locks never
+                # does: while it holds some of them, the server could resolve the deadlock by ending a reader.
                 patience = 1.5 if tried % 20 == 19 and not locks_several else _PATIENCE_SECONDS
                 with self.savepoint(), self.limited(patience):
                     action()
@@ -84,7 +84,7 @@ class Locks:
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
-        """Undo what is done in the context, and nothing else, if an exception leaves it."""
+        """Undo the statements of the context, and no others, if an exception leaves it."""
         self.session.execute("savepoint _ff")
         try:
             yield
@@ -97,10 +97,10 @@ class Locks:
 
     @contextmanager
     def limited(self, seconds: float) -> Iterator[None]:
-        """Wait no longer than this for each lock."""
+        """Limit how many seconds a statement waits for each lock."""
         self.session.execute(f"set local lock_timeout = {max(1, int(seconds * 1000))}")
         yield
-        self.session.execute("set local lock_timeout to default")  # the user's own, of the role or the dsn
+        self.session.execute("set local lock_timeout to default")  # the user's default, from the role or the dsn
 
     def _users(self, oid: int) -> str:
         rows = self.session.fetch(

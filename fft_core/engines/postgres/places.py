@@ -1,4 +1,4 @@
-"""Other profiles that a Postgres session reads: other schemas of its database."""
+"""The other profiles that a Postgres session can read: other schemas of its database."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 
 class PostgresPlaces:
-    """Reads other profiles.
+    """The profiles whose relations a session can read.
 
     Args:
-        session: Whose.
-        conninfo: How it is connected.
+        session: The session.
+        conninfo: The connection string of the session.
     """
 
     def __init__(self, session: PostgresSession, conninfo: str) -> None:
@@ -44,7 +44,7 @@ class PostgresPlaces:
 
 @contextmanager
 def looking_from(connection: psycopg.Connection[Row], own: str | None, schema: str | None) -> Iterator[None]:
-    """Look at the catalog as who builds there does: how the text of a view is shown depends on the search path."""
+    """Read the catalog with the search path of another profile, because the text of a view depends on it."""
     if schema == own:
         yield
         return
@@ -52,5 +52,5 @@ def looking_from(connection: psycopg.Connection[Row], own: str | None, schema: s
     try:
         yield
     finally:
-        if connection.info.transaction_status is not TransactionStatus.INERROR:  # its rollback sets the path back
+        if connection.info.transaction_status is not TransactionStatus.INERROR:  # else the rollback restores it
             connection.execute(f"select {set_search_path(own)}".encode())

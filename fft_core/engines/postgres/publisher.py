@@ -1,4 +1,4 @@
-"""Publishes on Postgres: a stage takes the relation's place in the transaction, and nothing of others is lost."""
+"""The publisher of Postgres: a stage takes the relation's place in a transaction, and objects of others are kept."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 
 class PostgresPublisher(RenameInTransaction):
-    """Replaces tables in place or by a swap, see `replacement.py`.
+    """A publisher that replaces tables in place or by a swap, see `replacement.py`.
 
     Args:
         session: The session.
-        locks: How long it waits for what others use.
-        in_place_up_to_mb: Up to which size of a table its rows are replaced in place.
+        locks: Takes locks, and limits how long the session waits for them.
+        in_place_up_to_mb: The size of a table up to which its rows are replaced in place.
     """
 
     def __init__(self, session: PostgresSession, locks: Locks, in_place_up_to_mb: float) -> None:
@@ -40,7 +40,7 @@ class PostgresPublisher(RenameInTransaction):
             with self._locks.savepoint():
                 return super().retype(place, column)
         except StatementError as error:
-            if isinstance(error.__cause__, errors.FeatureNotSupported):  # a view reads it
+            if isinstance(error.__cause__, errors.FeatureNotSupported):  # a view reads the column
                 return False
             raise
 
@@ -55,7 +55,7 @@ class PostgresPublisher(RenameInTransaction):
         self._postgres.execute(SPELLING.comment_on(relation, kind, text))
 
     def _table_size(self, stage: Relation) -> int | None:
-        """How many bytes a stage holds; None for a view."""
+        """Return how many bytes a stage holds; None for a view."""
         ((size, kind),) = self._postgres.fetch(
             f"select pg_table_size(oid), relkind::text from pg_class "
             f"where oid = {SPELLING.literal(stage.sql(SPELLING))}::regclass"

@@ -1,11 +1,12 @@
-"""How a stage takes a relation's place on Postgres, so that nothing that others hung on the relation is lost.
+"""Replacement of a relation by a stage on Postgres, in which objects of others on the relation are kept.
 
-A large table that nothing hangs on is swapped by renaming. Any other keeps its identity: its rows are replaced in
-place, and its columns are altered where they changed. Views over what has to be dropped or altered are made again in
-the same transaction.
-What cannot be kept is refused by name, and the transaction leaves everything as it was.
+A large table without dependent objects is swapped by renaming. Any other table keeps its identity: its rows are
+replaced in place, and its columns are altered if they changed. Views over a relation that has to be dropped or altered
+are created again in the same transaction.
+If an object cannot be kept, the error names it, and the transaction leaves everything as it was.
 
-Locks that exclude readers are taken in one order, views before what they read, as a reader of the view does.
+Locks that exclude readers are taken in the order in which a reader of a view takes them: first the view, then the
+relations that it reads.
 """
 
 from __future__ import annotations
@@ -29,16 +30,16 @@ from fft_core.names import Relation
 _log = logging.getLogger(__name__)
 _IN_USE = (errors.DependentObjectsStillExist, errors.FeatureNotSupported)
 _SWAP_ATTEMPTS = 5
-_BLOAT = 4  # a table that takes so many times the limit is swapped: most of it is dead rows
+_BLOAT = 4  # a table of so many times the limit is swapped: most of it is dead rows
 _MB = 1024 * 1024
 _ANALYZED_FROM_BYTES = 20 * 8192  # some thousand rows
-# What may have the name of a relation, as pg_class.relkind.
+# Other objects that can have the name of a relation, by pg_class.relkind.
 _NO_ROWS = {"i": "an index", "I": "an index", "S": "a sequence", "c": "a type"}
 
 
 @dataclass(frozen=True)
 class _Situation:
-    """What decides how a table's rows are replaced, see SITUATION."""
+    """The facts that decide how a table's rows are replaced, see SITUATION."""
 
     is_plain: bool
     is_guarded: bool
@@ -48,11 +49,11 @@ class _Situation:
 
 
 class Replacement:
-    """Publishes one stage, inside a transaction.
+    """The replacement of a relation by one stage, inside a transaction.
 
     Args:
-        locks: Those of the session that made the stage.
-        in_place_up_to_mb: Up to which size of a table its rows are replaced in place; beyond, it is swapped.
+        locks: The locks of the session that created the stage.
+        in_place_up_to_mb: The size of a table up to which its rows are replaced in place; a larger table is swapped.
     """
 
     def __init__(self, locks: Locks, in_place_up_to_mb: float) -> None:
@@ -62,9 +63,9 @@ class Replacement:
         self._limit = in_place_up_to_mb * _MB
 
     def publish(self, stage: Relation, relation: Relation, mode: PublishMode | None = None) -> None:
-        """Give the stage's rows, or its query, the relation's name. Raises EngineError where others forbid it."""
+        """Publish the stage's rows, or its query, under the relation's name. Raises EngineError if others forbid it."""
         staged, existing = self._existing(stage), self._existing(relation)
-        assert staged is not None  # the caller made it in this transaction
+        assert staged is not None  # the caller created it in this transaction
         self._refuse_taken_name(relation, existing)
         if staged.has_rows and (existing is None or not existing.has_rows):
             self._analyze(stage)
@@ -78,12 +79,12 @@ class Replacement:
             self._drop_and_rename(stage, relation, existing)
 
     def _refuse_taken_name(self, relation: Relation, existing: Existing | None) -> None:
-        """Raise EngineError if what has the name is no relation with rows: an index, a sequence or a type."""
+        """Raise EngineError if the name is taken by an index, a sequence or a type."""
         word = None if existing is None else _NO_ROWS.get(existing.kind)
         if existing is None and self._session.fetch(
             "select 1 from pg_type as t join pg_namespace as n on n.oid = t.typnamespace "
             f"where n.nspname = {SPELLING.literal(relation.schema)} and t.typname = {SPELLING.literal(relation.name)} "
-            "and t.typcategory <> 'A'"  # the type of an array makes room by itself
+            "and t.typcategory <> 'A'"  # Postgres renames the type of an array if its name is needed
         ):
             word = "a type"
         if word is not None:
@@ -97,7 +98,7 @@ class Replacement:
         return Existing(*rows[0]) if rows else None
 
     def _rename(self, stage: Relation, relation: Relation) -> None:
-        # ALTER TABLE renames views, too
+        # ALTER TABLE also renames views
         self._session.execute(f"alter table {_sql(stage)} rename to {SPELLING.quoted(relation.name)}")
 
     # views
@@ -113,11 +114,11 @@ class Replacement:
             self._locks.politely(relation, existing.oid, replace)
         except StatementError as error:
             if not isinstance(error.__cause__, errors.InvalidTableDefinition):
-                raise  # only its columns are a reason to make another one
+                raise  # only changed columns are a reason to create another view
             self._drop_and_rename(stage, relation, existing)
 
     def _drop_and_rename(self, stage: Relation, relation: Relation, existing: Existing) -> None:
-        """Replace one thing by another kind of thing, by a view of other columns, or by a materialized view."""
+        """Replace a relation by one of another kind, by a view of other columns, or by a materialized view."""
         indexes = (
             {text: made for text, made in self._attached(existing.oid).items() if made} if existing.has_rows else {}
         )
@@ -157,14 +158,14 @@ class Replacement:
         self._session.execute(f"drop table {_sql(stage)}")
 
     def _is_swapped(self, situation: _Situation, mode: PublishMode | None) -> bool:
-        """Whether a table that can be swapped is: who began to read before a swap finds it empty after it."""
+        """Whether to swap a table that can be swapped. A reader that began before the swap finds it empty after it."""
         if mode is not None:
             return mode == "swap" or situation.is_published
         is_large = situation.new_bytes > self._limit or situation.old_bytes > _BLOAT * self._limit
         return is_large or situation.is_published
 
     def _swapped(self, stage: Relation, relation: Relation, existing: Existing, *, is_needed: bool) -> bool:
-        """Swap a table; False if somebody reads it for long, and there is another way."""
+        """Swap a table; return False if a reader uses it for long, and the rows can be replaced in place."""
         self._analyze(stage)
         attempts = None if is_needed else _SWAP_ATTEMPTS
         try:
@@ -178,7 +179,7 @@ class Replacement:
         return True
 
     def _analyze(self, relation: Relation) -> None:
-        """Autovacuum comes a minute late for what is built next."""
+        """Update the statistics of a large table now: autovacuum does it a minute later, after the next builds."""
         ((size,),) = self._session.fetch(f"select pg_table_size({SPELLING.literal(_sql(relation))}::regclass)")
         if int(size) >= _ANALYZED_FROM_BYTES:
             self._session.execute(f"analyze {_sql(relation)}")
@@ -220,7 +221,7 @@ class Replacement:
 
     @contextmanager
     def _guards_explained(self, relation: Relation, *, is_guarded: bool) -> Iterator[None]:
-        """Refuse what others forbid; what a policy hides from us is an error, and not left as it was."""
+        """Explain an error by objects of others; a policy that hides rows is an error, so that no old row remains."""
         if is_guarded:
             self._session.execute("set local row_security = off")
         try:
@@ -238,8 +239,8 @@ class Replacement:
             self._session.execute("set local row_security to default")
 
     def _change_columns(self, stage: Relation, relation: Relation, existing: Existing, *, is_guarded: bool) -> None:
-        """Make the columns those of the stage: as the table lies there, or with its views set aside."""
-        # asked before: a statement that fails because of a view has waited for it, with the table in its hands
+        """Change the columns to those of the stage; views that use changed columns are dropped for a moment."""
+        # checked first: a statement that fails because of a view waits for the view while it locks the table
         is_viewed = self._is_viewed(existing, touched_columns(self._columns(relation), self._columns(stage)))
 
         def lock() -> None:
@@ -267,11 +268,11 @@ class Replacement:
             raise refusal(relation, f"its columns changed, and others use them: {error.problem.message}") from error
 
     def _alter(self, stage: Relation, relation: Relation, existing: Existing, *, is_guarded: bool) -> None:
-        """Make the columns those of the stage, in their order, and fill them."""
+        """Change the columns to those of the stage, in their order, and insert its rows."""
         before = self._attached(existing.oid)
         kept = self._dependents.grants_and_comments(existing.oid, relation)
         wanted, table = self._columns(stage), _sql(relation)
-        self._delete(relation, is_guarded=is_guarded)  # first: then any type can become any other
+        self._delete(relation, is_guarded=is_guarded)  # first: in an empty table, any type can become any other
         for action in column_changes(self._columns(relation), wanted):
             self._session.execute(f"alter table {table} {action}")
         gone = {text: statement for text, statement in before.items() if text not in self._attached(existing.oid)}
@@ -295,10 +296,10 @@ class Replacement:
         return [(name, kind) for name, kind in rows]
 
     def _attached(self, oid: int) -> dict[str, str | None]:
-        """What others attached to a table, by its description, and what makes it again if that is known."""
+        """Return the objects on a table by description, each with the statement that creates it again, if known."""
         return dict(self._session.fetch(ATTACHED.format(oid=oid)))
 
-    # what is set aside and made again
+    # comments, which are kept
 
     def _comment_of(self, existing: Existing) -> str | None:
         ((comment,),) = self._session.fetch(f"select obj_description({existing.oid}, 'pg_class')")

@@ -1,4 +1,4 @@
-"""What Postgres' catalog is asked about a relation that is to be replaced."""
+"""Queries of Postgres' catalog about a relation that is to be replaced."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ OTHERS = """
     select d.classid, d.objid, d.objsubid from pg_depend as d join pg_class as c on c.reltype = d.refobjid
     where d.refclassid = 'pg_type'::regclass and c.oid = {oid} and d.deptype <> 'i'"""
 
-# Whether nothing hangs on a table that a new one of the same name would not have; whether others decide over its rows;
-# whether its rows cannot be deleted, as all tables are published and this one has no key; how many bytes both take.
+# Whether a table has no dependent objects or settings that a new table of the same name would lack; whether rules,
+# triggers or policies affect its rows; whether its rows cannot be deleted, because all tables are published and this
+# one has no key; how many bytes both tables take.
 SITUATION = f"""
 select not exists ({OTHERS})
     and old.relkind = 'r' and old.relpersistence = new.relpersistence
@@ -41,7 +42,7 @@ select not exists ({OTHERS})
 from pg_class as old, pg_class as new
 where old.oid = {{oid}} and new.oid = {{stage}}::regclass"""
 
-# What would be dropped with a relation: all but views, which can be made again.
+# Objects that would be dropped with a relation, and whether each is a view, which can be created again.
 HANGING_ON = f"""
 select pg_describe_object(others.classid, others.objid, others.objsubid), r.oid is not null and c.relkind in ('v', 'm')
 from ({OTHERS}) as others
@@ -53,7 +54,7 @@ where not exists (  -- a view's own rule
 )
 order by 1"""
 
-# Views over views, with the longest way to each; functions and the like are named, and make us refuse.
+# Views over views, with the longest path to each. Functions and the like have the kind '?': they cause an error.
 DEPENDENTS = """
 with recursive used as (
     select {oid}::oid as oid, 0 as depth

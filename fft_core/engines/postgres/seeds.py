@@ -1,4 +1,4 @@
-"""Files of seeds in Postgres: by COPY into a temporary table."""
+"""Seed files in Postgres, by COPY into a temporary table."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ def file_query(
     column_types: Mapping[str, str],
     form: CsvFormat,
 ) -> Iterator[str]:
-    """Make the rows of a file selectable while the context lasts; give the SELECT.
+    """Make the rows of a file selectable while the context lasts; yield the SELECT.
 
     Args:
         engine: The session.
-        temporary: Makes a table of some columns, and gives its name.
+        temporary: Creates a table with some columns, and yields its name.
         copying: Begins a COPY.
         path: The file.
-        column_types: Types of columns, as declared.
-        form: How it is written.
+        column_types: The declared types of columns.
+        form: The format of the file.
     """
     if path.suffix not in CSV_SUFFIXES:
         with _parquet_query(engine, path, column_types) as query:
@@ -67,7 +67,7 @@ def _write(copy: psycopg.Copy, table: CsvTable) -> None:
 
 
 def _refused(error: StatementError, table: CsvTable) -> EngineError | SeedError:
-    """Name the text that Postgres refused, if it tells the column."""
+    """Return the error that names the text that Postgres refused, if Postgres reports the column."""
     cause = error.__cause__
     context = cause.diag.context if isinstance(cause, psycopg.Error) else None
     for index, column in enumerate(table.columns):

@@ -1,4 +1,4 @@
-"""Postgres: one connection for each session, a stage of its own for each build, all of it in one transaction."""
+"""Sessions of Postgres: each has one connection, and each build has a stage of its own, in one transaction."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ from fft_core.names.numbers import read_number
 
 _log = logging.getLogger(__name__)
 _NAME_TOO_LONG = "42622"
-# A server that answers so will answer so again.
+# The server would refuse another attempt as well.
 _REFUSED = re.compile(r'authentication failed|no password supplied|pg_hba\.conf|(?:role|database) ".*" does not exist')
 
 
@@ -64,13 +64,13 @@ def connect(
     """Open a session.
 
     Args:
-        dsn: A URL as libpq or SQLAlchemy spells it (`postgresql+psycopg://`), or "host=... dbname=...".
-        db_schema: Where unqualified relations lie; "public" where None. It is created when something is built.
-        lock_timeout_seconds: How long to wait for another session that builds the same relation, or changes it.
-        replace_in_place_up_to_mb: How large a table may be whose rows are replaced in place, so that who began to read
-            before still finds the old ones. A larger one is swapped, which is quicker.
-        read_only: Change nothing; a schema that is not there reads as an empty one.
-        scratch: Any session will do: its temporary tables are nobody else's, and gone when it ends.
+        dsn: A URL in the form of libpq or SQLAlchemy (`postgresql+psycopg://`), or "host=... dbname=...".
+        db_schema: The schema of unqualified relations; "public" if None. It is created when something is built.
+        lock_timeout_seconds: How long to wait for another session that builds or changes the same relation.
+        replace_in_place_up_to_mb: The size of a table up to which its rows are replaced in place, so that a reader that
+            began before still finds the old rows. A larger table is swapped, which is quicker.
+        read_only: Whether nothing may be changed; a schema that does not exist reads as an empty one.
+        scratch: Not used: every session has temporary tables of its own, which end with the session.
     """
     place = namespace({"db_schema": db_schema})
     return PostgresSession(
@@ -80,10 +80,10 @@ def connect(
 
 def _opened(conninfo: str, settings: str) -> psycopg.Connection[Row]:
     try:
-        # never prepared on the server: a prepared plan outlives the table that is swapped below it
+        # statements are never prepared on the server: a prepared plan would outlive a table that is swapped
         connection = psycopg.connect(conninfo, autocommit=True, prepare_threshold=None)
-        set_json_loads(partial(json.loads, parse_float=read_number), connection)  # no digit of a JSON is lost
-        connection.execute(settings.encode())  # now: what libpq takes from PGTZ and the like beats its own `options`
+        set_json_loads(partial(json.loads, parse_float=read_number), connection)  # JSON numbers keep all digits
+        connection.execute(settings.encode())  # by a statement: libpq's variables such as PGTZ override `options`
         return connection
     except psycopg.Error as error:
         kind = ConnectError if _REFUSED.search(str(error)) else UnreachableError
@@ -132,7 +132,7 @@ class PostgresSession(BaseSession):
 
     @property
     def is_closed(self) -> bool:
-        """Whether the connection is gone, by whoever's will."""
+        """Whether the connection is closed, by FFT or by the server."""
         return self._connection.closed
 
     def relation(self, name: str, schema: str | None = None, catalog: str | None = None) -> Relation:
@@ -190,7 +190,7 @@ class PostgresSession(BaseSession):
         try:
             self.execute("begin")
             yield
-            if self._cancelled.is_set():  # between two statements, as while a Python model works
+            if self._cancelled.is_set():  # between two statements, for example while a Python model runs
                 raise EngineError("the statement was interrupted")
             self.execute("commit")
         except BaseException:
@@ -200,7 +200,7 @@ class PostgresSession(BaseSession):
             self._in_transaction = False
 
     def _roll_back(self) -> None:
-        """End a transaction, if one is open; an interruption does not leave it open."""
+        """Roll back the transaction, if one is open; after an interruption, try again."""
         while not self._connection.closed:
             try:
                 self._connection.execute("rollback")
@@ -209,7 +209,7 @@ class PostgresSession(BaseSession):
             return
 
     def _reconnect(self) -> None:
-        if self._connection.closed:  # the server ended it since the last transaction
+        if self._connection.closed:  # the server closed it after the last transaction
             self._connection = _opened(self._conninfo, self._settings)
             self._connection.add_notice_handler(self._noticed)
 
@@ -217,7 +217,7 @@ class PostgresSession(BaseSession):
         self._cancelled.clear()
         if not self._in_transaction:
             self._reconnect()
-        return nullcontext()  # nobody has it alone
+        return nullcontext()  # no session has the database exclusively
 
     def create_schema(self, relation: Relation) -> None:
         schema = relation.schema or ""
@@ -226,7 +226,7 @@ class PostgresSession(BaseSession):
                 with self._traced("create schema"):
                     self._connection.execute(SPELLING.create_schema(Relation("", schema)).encode())
             except StatementError as error:
-                # two sessions at once: Postgres checks, and then inserts
+                # another session created it at the same time: Postgres checks first, and inserts later
                 if not isinstance(error.__cause__, errors.UniqueViolation):
                     raise
 
@@ -272,7 +272,7 @@ class PostgresSession(BaseSession):
 
     @contextmanager
     def statement(self, sql: str) -> Iterator[psycopg.Cursor[Row]]:
-        """Give a cursor for one statement, whose errors are explained and whose time is counted."""
+        """Yield a cursor for one statement; its errors are explained, and its time is counted."""
         with self._traced(sql), self._connection.cursor() as cursor:
             yield cursor
 
@@ -299,7 +299,7 @@ class PostgresSession(BaseSession):
 def _explained(error: psycopg.Error, sql: str, *, is_closed: bool, is_interrupted: bool) -> EngineError:
     message = str(error).strip()
     match error:
-        case errors.QueryCanceled() if is_interrupted or "user request" in message:  # in the server's language
+        case errors.QueryCanceled() if is_interrupted or "user request" in message:  # the message may be translated
             return EngineError("the statement was interrupted")
         case errors.QueryCanceled():
             hint = "Is a statement_timeout set for the role or the database, in the dsn or in PGOPTIONS?"
@@ -312,7 +312,7 @@ def _explained(error: psycopg.Error, sql: str, *, is_closed: bool, is_interrupte
 
 
 def _rejected(error: psycopg.Error, message: str, sql: str) -> StatementError:
-    """Part the message from the hint, and from the line of SQL with a mark below it: the place is told by itself."""
+    """Return the error without the parts of the message that it has as fields: the hint, and the line of SQL."""
     hint, place = error.diag.message_hint, error.diag.statement_position
     repeated = re.fullmatch(r'column "(.+)" specified more than once', message.partition("\n")[0])
     if repeated:
@@ -324,7 +324,7 @@ def _rejected(error: psycopg.Error, message: str, sql: str) -> StatementError:
         message = re.sub(r"\nLINE \d+: .*\n *\^", "", message)
     missing = None
     if isinstance(error, errors.UndefinedTable):
-        missing = re.search(r'["«»„“](.+?)["«»”“]', message)  # of the relation, whatever the server's language
+        missing = re.search(r'["«»„“](.+?)["«»”“]', message)  # the relation's name, in any language of the server
     return StatementError(
         message,
         sql=sql,

@@ -1,4 +1,4 @@
-"""What a Postgres session is set to, whatever the environment, the dsn, the role, the database or the server say."""
+"""The settings of a session; they override the environment, the dsn, the role, the database and the server."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 from fft_core.engines.postgres.spelling import SPELLING
 
-# All that changes rows, or how we read them. What is not here is the user's: see docs/reference/engines.md.
+# All settings that change rows, or how FFT reads them. All others belong to the user: see docs/reference/engines.md.
 _SETTINGS: Mapping[str, str] = {
-    # the text of a value, and what a text means
+    # the text of values, and how texts are read
     "TimeZone": "UTC",
     "timezone_abbreviations": "Default",
     "DateStyle": "ISO, YMD",
@@ -30,23 +30,23 @@ _SETTINGS: Mapping[str, str] = {
     "gin_fuzzy_search_limit": "0",
     "default_transaction_isolation": "read committed",
     "default_transaction_deferrable": "off",
-    # a statement that fails is undone to a savepoint
+    # the session goes on after an error, for a rollback to a savepoint
     "exit_on_error": "off",
 }
 
 
 def search_path(schema: str | None) -> str:
-    """Spell where unqualified names are looked up, if relations lie in a schema."""
+    """Render the search path of a session whose relations lie in a schema."""
     return f"{SPELLING.quoted(schema or '')}, public"
 
 
 def set_search_path(schema: str | None) -> str:
-    """Spell the call that sets it."""
+    """Render the call that sets the search path."""
     return f"set_config('search_path', {SPELLING.literal(search_path(schema))}, false)"
 
 
 def set_settings(search_path: str, *, read_only: bool) -> str:
-    """Spell the one statement that sets a session."""
+    """Render the one statement that sets all settings of a session."""
     settings = {
         **_SETTINGS,
         "search_path": search_path,

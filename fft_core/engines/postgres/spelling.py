@@ -1,4 +1,4 @@
-"""The SQL of Postgres: the words of the base, with some of its own."""
+"""The SQL of Postgres: that of the base, with some differences."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ class PostgresSpelling(Spelling):
     other_clocks: ClassVar[Mapping[str, int | None]] = MappingProxyType({"age": 1, "timeofday": None})
 
     def is_nan(self, value: str) -> str:
-        return f"{value} = cast('NaN' as numeric)"  # no number is too large for one
+        return f"{value} = cast('NaN' as numeric)"  # numeric can hold every number
 
     def matches(self, text: str, pattern: str) -> str:
         return f'({text} collate "C") ~ {self.text(common_pattern(pattern))}'
 
     def safe_cast(self, value: str, kind: str) -> str:
-        return f"cast({value} as {kind})"  # what cannot be cast is an error, as documented for FFT
+        return f"cast({value} as {kind})"  # a value that cannot be cast is an error, as documented for FFT
 
     def create_as(
         self, relation: Relation, kind: RelationKind, query: str, *, replaces: bool = True, stamp: str | None = None

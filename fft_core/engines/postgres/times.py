@@ -1,4 +1,4 @@
-"""Times of Postgres that Python cannot hold, infinity and years far away, are read as their text."""
+"""Times of Postgres that Python cannot hold, infinity and distant years, are read as their text."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class _AnyTimestamptz(TimestamptzLoader):
         return _read(super().load, data)
 
 
-def read_any_time(connection: psycopg.Connection[Any]) -> None:  # Any: whatever rows it gives
-    """Let a connection read what would be an error otherwise, as where an offending row of a check is shown."""
+def read_any_time(connection: psycopg.Connection[Any]) -> None:  # Any: rows of any type
+    """Let a connection read times that would be errors otherwise, as in the failed rows that a check shows."""
     connection.adapters.register_loader("date", _AnyDate)
     connection.adapters.register_loader("timestamp", _AnyTimestamp)
     connection.adapters.register_loader("timestamptz", _AnyTimestamptz)

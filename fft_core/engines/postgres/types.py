@@ -24,7 +24,7 @@ _WORDS = {
 
 
 class PostgresTypes(StandardTypes):
-    """Types and comparisons of Postgres; what has no type is text.
+    """Types and comparisons of Postgres; values without a type are text.
 
     Args:
         fetch: Asks the server, once for each type, whether its values have an equality.
@@ -37,7 +37,7 @@ class PostgresTypes(StandardTypes):
 
     def column_type(self, declared: str) -> str:
         word, brackets, _ = declared.strip().lower().partition("[]")
-        if brackets and word in ("string", "double"):  # not words of Postgres
+        if brackets and word in ("string", "double"):  # Postgres has no such types
             return declared.strip().lower().replace(word, _WORDS[word])
         return super().column_type(declared)
 

@@ -1,4 +1,4 @@
-"""How values of Postgres' types are compared: some have no equality, and some equalities do not see all differences."""
+"""Comparisons of Postgres' values: some types have no equality, and some equalities ignore visible differences."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import re
 
 from fft_core.engines.postgres.spelling import SPELLING
 
-# Equal values of these look alike.
+# Equal values of these types look alike.
 _EXACT = re.compile(
     r"smallint|integer|bigint|boolean|oid|date|uuid|bytea|bit(\(\d+\))?|bit varying(\(\d+\))?|numeric\(\d+,-?\d+\)"
     r"|(timestamp|time)(\(\d\))? without time zone|timestamp(\(\d\))? with time zone"
 )
 _TEXT = re.compile(r"text|character varying(\(\d+\))?")
-# Equality is known, and says what people mean: 1.0 is 1.00, a day is 24 hours.
+# The equality of these types is known, and is what people mean: 1.0 is 1.00, a day is 24 hours.
 _EQUAL = re.compile(
     r"numeric(\(.*\))?|real|double precision|interval.*|character\(\d+\)|bpchar|time(\(\d\))? with time zone"
     r"|money|inet|cidr|macaddr|macaddr8|jsonb|name|citext"
@@ -20,26 +20,26 @@ _EQUAL = re.compile(
 
 
 def has_equality(kind: str) -> bool:
-    """Whether `=` is known to work on a type; others are looked up by `equality_query`."""
+    """Whether `=` is known to work on a type; `equality_query` checks other types."""
     return any(known.fullmatch(kind) for known in (_EXACT, _TEXT, _EQUAL))
 
 
 def visible(value: str, kind: str) -> str:
-    """Spell a value so that `is distinct from` tells it from whatever looks different.
+    """Render a value so that `is distinct from` finds all visible differences.
 
     >>> visible("v", "integer"), visible("v", "text"), visible("v", "numeric")
     ('v', 'v collate "C"', 'row(v)::text collate "C"')
     """
     if _EXACT.fullmatch(kind):
         return value
-    # else the text that a value has in a row, as the digest sees it: a cast may give another one
+    # else the text of the value in a row, which the digest uses as well: a cast may return another text
     return f'{value} collate "C"' if _TEXT.fullmatch(kind) else f'row({value})::text collate "C"'
 
 
 def equality_query(kind: str) -> str:
-    """Spell the query that tells whether `=` works on a type: on all that it is made of.
+    """Render the query that checks whether `=` works on a type, and on all types that it contains.
 
-    The equality of a box, a circle or a path compares areas or lengths; no index uses it, and it is none.
+    The equality of a box, a circle or a path compares areas or lengths: no index uses it, and it does not count.
     """
     return f"""
         with recursive parts as (

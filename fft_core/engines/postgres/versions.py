@@ -1,4 +1,4 @@
-"""What tells two contents of a Postgres table apart, and what users have defined in a database."""
+"""Digests of the rows of Postgres tables, and the definitions of users in a database."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from fft_core.names.functions import Definition
 
 
 class PostgresVersions(NoVersions):
-    """Digests of rows, and definitions of users."""
+    """Digests of rows, and the definitions of users."""
 
     def __init__(self, fetch: Callable[[str], list[Row]]) -> None:
         self._fetch = fetch
 
     def digest(self, alias: str, columns: Sequence[ColumnType], *, in_order: bool = False) -> str:
-        # A row's text is exact: it tells NULL from '', -0 from 0, 1.0 from 1.00; repeated rows count in a sum.
+        # A row's text is exact: it distinguishes NULL from '', -0 from 0, 1.0 from 1.00. The sum counts repeated rows.
         row = f"concat({alias}.ctid, {alias}::text)" if in_order else f"{alias}::text"
 
         def total(seed: int) -> str:
@@ -30,4 +30,4 @@ class PostgresVersions(NoVersions):
         return definitions(self._fetch)
 
     def change_mark(self, relations: Iterable[Relation]) -> Hashable | None:
-        return None  # the server's log grows by what others write, too
+        return None  # the server's log also grows by writes elsewhere

@@ -1,4 +1,4 @@
-"""What is known of an engine without its driver: a value that each engine gives, found by `registry`.
+"""Engines as they are known without their drivers: each engine has an `EngineSpec`, which `registry` finds.
 
 Importing this module, or the module of a spec, imports no driver: a project is loaded, drawn, linted and planned for
 Dagster on a machine that cannot open its database.
@@ -7,7 +7,7 @@ Dagster on a machine that cannot open its database.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from fft_core.engines.protocol import Session
 
 Kind: TypeAlias = Literal["text", "whole number", "truth", "path", "paths"]
-LOCK_TIMEOUT = "lock_timeout_seconds"  # how long to wait for others that build the same thing
+LOCK_TIMEOUT = "lock_timeout_seconds"  # how long to wait for other sessions that build the same relation
 
 
 @dataclass(frozen=True)
 class Support:
-    """Whether an engine can do something. It is true if the engine can, by itself or emulated."""
+    """The support of an engine for one capability. It is true if the engine has it, by itself or emulated."""
 
     word: ClassVar[str] = ""
 
@@ -37,7 +37,7 @@ class Support:
 
 @dataclass(frozen=True)
 class Full(Support):
-    """The engine does it by itself."""
+    """Support by the engine itself."""
 
     word: ClassVar[str] = "yes"
 
@@ -47,7 +47,7 @@ class Full(Support):
 
 @dataclass(frozen=True)
 class Emulated(Support):
-    """We do it in another way, with what that costs as the reason."""
+    """Support by FFT in another way, with the cost as the reason."""
 
     reason: str
     word: ClassVar[str] = "emulated"
@@ -58,7 +58,7 @@ class Emulated(Support):
 
 @dataclass(frozen=True)
 class No(Support):
-    """The engine cannot do it, with the reason."""
+    """No support by the engine, with the reason."""
 
     reason: str
     word: ClassVar[str] = "no"
@@ -72,57 +72,58 @@ class No(Support):
 
 @dataclass(frozen=True)
 class Capabilities:
-    """What an engine can do. Code asks these flags, and never for the name of an engine."""
+    """The capabilities of an engine. Code checks them, and never the name of an engine."""
 
     one_writer_process: Support
-    """Nothing changes in the database during a turn but by this process."""
+    """During a turn, only this process changes the database."""
     materialized_views: Support
-    """There are views that store their rows."""
+    """There are materialized views, which store their rows."""
     renames_repeated_columns: Support
-    """Names of columns are the same in any case, and in a table the second of one name gets another, without a word."""
+    """Column names ignore case, and a table silently gets another name for a column whose name is repeated."""
     transactions: Support
-    """Several statements, those that create and drop relations as well, become visible together, or none of them."""
+    """Several statements, also those that create and drop relations, become visible together, or none of them."""
     replaces_atomically: Support
-    """A table is replaced by one of other columns without a moment in which its name is missing."""
+    """A table can be replaced by one with other columns, and its name is there at every moment."""
     changes_rows: Support
     """Rows of a table can be updated and deleted."""
     temporary_tables: Support
-    """There are tables that only one session sees, and that can be changed like any other."""
+    """There are tables that only one session sees, and that can be changed like any other table."""
     clones: Support
-    """A table is copied without copying its rows."""
+    """A table can be copied without copying its rows."""
     rows_known: Support
     """The exact number of rows of a table is known without reading the table."""
     knows_versions: Support
-    """The rows of a table have a version that is known without reading the table."""
+    """The rows of a table have a data version that is known without reading the table."""
     reads_elsewhere: Support
-    """Relations of another profile are read in the same statement: in another schema, catalog or file."""
+    """One statement can read relations of another profile: in another schema, catalog or file."""
     changes_together: Support = No("nobody has said so")
     """Statements that change rows of several tables become visible together, or none of them."""
     replaces_kinds: Support = No("nobody has said so")
-    """A table takes the name of a view, or a view that of a table, without a moment in which it is missing."""
+    """A table can replace a view, or a view a table, and the name is there at every moment."""
     grants: Support = No("nobody has said so")
-    """Others are allowed to read a relation by a grant."""
+    """Users can be allowed to read a relation by a grant."""
     indexes: Support = No("nobody has said so")
-    """A table has the indexes that are declared of it, and they are kept when it is built again."""
+    """A table has the indexes that are declared for it, also after a rebuild."""
     constraints: Support = No("nobody has said so")
-    """A table has the constraints that are declared of it; without them, they are judged as checks are."""
+    """A table has the constraints that are declared for it; without this capability, checks replace them."""
 
 
 @dataclass(frozen=True)
 class Setting:
-    """One key of an engine's part of a profile; the environment variable overrides it.
+    """One key of an engine's settings in a profile; the environment variable overrides it.
 
     Attributes:
-        variable: The environment variable, as in `FF_DUCKDB_PATH`.
+        variable: The environment variable, such as `FF_DUCKDB_PATH`.
         kind: A `path` is text that is relative to the project's folder, except `:memory:` and URLs. `paths` is a map
-            from names to paths; in a variable, as `name=path;other=path`. `truth` is true or false.
+            from names to paths; in a variable, `name=path;other=path`. `truth` is true or false.
         default: The value of a setting that is not written.
-        at_least: The least of a whole number.
-        required: Whether the engine cannot do without it.
+        at_least: The least value of a whole number.
+        required: Whether the engine needs the setting.
         is_secret: Whether its value is masked wherever it would be shown.
-        wrong: Reports what is wrong with a text, without repeating any of it; None if nothing is.
-        hint: What to do about a wrong value.
+        wrong: Returns the problem of a text, without repeating any of it; None for a valid text.
+        hint: Advice for a wrong value.
         example: A value for people who set up a new project.
+        description: The meaning of the setting, for the documentation.
     """
 
     variable: str
@@ -134,9 +135,10 @@ class Setting:
     wrong: Callable[[str], str | None] | None = None
     hint: str | None = None
     example: str = ""
+    description: str = ""
 
     def read(self, value: object) -> str | int | Mapping[str, str] | None:
-        """Return the value as its kind; text from a variable or a template can be a number. Raises ValueError."""
+        """Return the value in its kind; a number may be text, as in variables and templates. Raises ValueError."""
         if value is None and self.required:
             raise ValueError("is missing")
         if value is None and self.default is None:
@@ -191,7 +193,7 @@ class Setting:
         return {name.strip(): path.strip() for name, path in value.items()}
 
     def located(self, value: object, root: Path) -> object:
-        """Return a relative path as one that starts at the project's folder, wherever the command is called."""
+        """Return a relative path as an absolute one in the project's folder, independent of the current folder."""
         if self.kind == "paths" and isinstance(value, Mapping):
             return {name: str((root / Path(path).expanduser()).resolve()) for name, path in value.items()}
         if self.kind != "path" or not isinstance(value, str) or value.startswith(":") or "://" in value:
@@ -201,13 +203,13 @@ class Setting:
 
 @dataclass(frozen=True)
 class Namespace:
-    """Where the relations of a profile lie: a part that is None is left to the database's defaults."""
+    """The schema and catalog of a profile's relations; for None, the database has a default."""
 
     schema: str | None = None
     catalog: str | None = None
 
     def relation(self, name: str, schema: str | None = None, catalog: str | None = None) -> Relation:
-        """Complete a name; a schema or catalog that is given wins.
+        """Return the relation of a name; a schema or catalog that is given overrides the profile's.
 
         >>> str(Namespace("main", "shop").relation("users", "raw"))
         'shop.raw.users'
@@ -217,7 +219,7 @@ class Namespace:
 
 @dataclass(frozen=True)
 class EngineSpec:
-    """An engine as far as it is known without its driver. A package declares its own one in its pyproject.toml:
+    """An engine as it is known without its driver. A package declares its own engine in its pyproject.toml:
 
         [project.entry-points."fft.engines"]
         duckdb = "fft_core.engines.duckdb:SPEC"
@@ -225,28 +227,30 @@ class EngineSpec:
     The module that is named there must import no driver.
 
     Attributes:
-        name: What a profile calls the engine: its `engine`, and the key of its settings.
+        name: The engine's name in a profile: the value of `engine`, and the key of its settings.
         settings: The keys of a profile, in the order in which messages name them.
-        can: What the engine can do.
-        spelling: How its statements are spelled.
-        namespace: Returns where the relations of a profile lie, from the settings and without opening anything.
+        can: The capabilities of the engine.
+        spelling: Renders its statements.
+        namespace: Returns the namespace of a profile's relations, from the settings and without opening anything.
         module: The module that has `connect`. It imports the driver, and is imported at the first connection.
-        extra: What pip installs to get the driver.
+        extra: The requirement with which pip installs the driver.
         drivers: The packages of the driver, for `fft version`.
         title: The engine's name for people.
-        schema_setting: The setting that says in which schema relations lie; none if the engine has no schemas.
-        variables: How the environment variables of its settings begin. They say where rows lie, not which.
-        frames: The kinds of frames that its Python models can be given, those of its own first.
-        lexis: How its SQL writes text, names and comments.
-        functions: The file that holds what is known of its functions, see `known`. Without one, no function counts as
-            steady.
+        schema_setting: The setting that has the schema of the relations; empty if the engine has no schemas.
+        variables: The prefix of the environment variables of its settings. They affect where rows lie, not which.
+        frames: The kinds of frames that its Python models can take, those of its own first.
+        lexis: The lexical rules of its SQL.
+        functions: The file that describes its functions, see `known`. Without one, no function counts as steady. The
+            value of a steady function depends on nothing but its arguments.
         profiles: The profiles.yml of a new project.
-        needs_no_server: Whether a new project builds at once, with nothing else set up. `fft init` chooses such an
+        needs_no_server: Whether a new project builds at once, without any other setup. `fft init` chooses such an
             engine if none is named.
         names_ignore_case: Whether relations whose names differ only in case are one.
-        family: What related engines are called together, for `ff_engine_family`; its own name if empty.
-        aliases: Other names by which templates may ask for it, with `ff_is_engine`.
-        owns_file: Tells whether a file holds rows of this engine, so that `fft clean` leaves it alone.
+        family: The common name of related engines, for `ff_engine_family`; its own name if empty.
+        aliases: Other names that templates may use for it, with `ff_is_engine`.
+        mark: Returns a mark of the database of a profile, without opening it: as long as the mark stays the same,
+            nothing has been committed there. None if this cannot be known.
+        owns_file: Returns whether a file holds rows of this engine, so that `fft clean` keeps it.
     """
 
     name: str
@@ -269,20 +273,21 @@ class EngineSpec:
     family: str = ""
     aliases: tuple[str, ...] = ()
     owns_file: Callable[[Path], bool] = field(default=lambda _: False)
+    mark: Callable[[Mapping[str, Any]], Hashable | None] | None = None
 
     @property
     def dialect(self) -> str:
-        """The dialect of its SQL, as sqlglot calls it."""
+        """The name of its SQL dialect in sqlglot."""
         return self.spelling.dialect
 
     def read_settings(self, written: Mapping[str, object]) -> tuple[dict[str, Any], dict[str, str]]:
-        """Read the settings of a profile; defaults fill what is not written.
+        """Return the settings of a profile, and the problems; a setting that is not written has its default.
 
         Args:
-            written: Settings by name, of which none is unknown.
+            written: Settings by name; all names are known.
 
         Returns:
-            The values by name, and what is wrong by name.
+            The values by name, and the problems by name.
         """
         values: dict[str, Any] = {}
         wrong: dict[str, str] = {}
@@ -294,7 +299,7 @@ class EngineSpec:
         return values, wrong
 
     def folded(self, relation: Relation) -> Relation:
-        """Return a relation as the engine compares names."""
+        """Return a relation with its names in the form in which the engine compares them."""
         if not self.names_ignore_case:
             return relation
         schema, catalog = relation.schema, relation.catalog
@@ -304,7 +309,7 @@ class EngineSpec:
         """Open a database with the settings of its profile.
 
         Args:
-            settings: As `read_settings` returned them.
+            settings: The settings that `read_settings` returned.
             read_only: Whether nothing may be changed. A database that does not exist is not created: it reads as an
                 empty one.
             scratch: Whether it is a place for temporary tables: a database in memory, if the engine has those.
@@ -317,7 +322,7 @@ class EngineSpec:
         session: Session = self._driver().connect(**settings, read_only=read_only, scratch=scratch)
         return session
 
-    def _driver(self) -> Any:  # Any: the module of an engine, whose shape is `connect`
+    def _driver(self) -> Any:  # Any: the module of an engine, of which only `connect` is used
         try:
             return importlib.import_module(self.module)
         except ImportError as error:

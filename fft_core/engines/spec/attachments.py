@@ -1,4 +1,4 @@
-"""What is set of a relation beside its rows: grants, indexes and constraints."""
+"""The attachments that are declared for a relation: grants, indexes and constraints."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ class Attachment:
     """One grant, index or constraint.
 
     Attributes:
-        kind: Which of them.
-        name: That of the index or constraint; of a grant, its privilege.
-        columns: The columns of an index or constraint; of a grant, who gets it.
+        kind: Whether it is a grant, an index or a constraint.
+        name: The name of an index or constraint; of a grant, its privilege.
+        columns: The columns of an index or constraint; of a grant, the roles that get it.
         type: The type of a constraint, or the method of an index; "" leaves that to the engine.
         unique: Whether an index is unique.
-        expression: That of a check.
+        expression: The expression of a check.
         to: The model or seed that a foreign key refers to.
-        to_columns: Its columns there.
+        to_columns: The columns that a foreign key refers to.
     """
 
     kind: AttachmentKind
@@ -37,13 +37,13 @@ class Attachment:
 
 
 def attachments_to_json(attachments: Iterable[Attachment]) -> str:
-    """Return attachments as text, the same for the same ones in any order; "" for none."""
+    """Return attachments as text, which does not depend on their order; "" if there are none."""
     said = sorted([*(getattr(one, name) for name in one.__dataclass_fields__)] for one in attachments)
     return json.dumps(said, separators=(",", ":")) if said else ""
 
 
 def attachments_from_json(text: str | None) -> tuple[Attachment, ...]:
-    """Read what `attachments_to_json` wrote. Raises ValueError for anything else."""
+    """Return the attachments in a text of `attachments_to_json`. Raises ValueError for any other text."""
     try:
         rows = json.loads(text) if text else []
         return tuple(Attachment(k, n, tuple(c), t, u, e, to, tuple(tc)) for k, n, c, t, u, e, to, tc in rows)

@@ -1,4 +1,4 @@
-"""How a CSV file is written: what parts its fields, what is around them, and what means NULL."""
+"""The format of a CSV file: the characters between and around its fields, and the texts that mean NULL."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ CSV_SUFFIXES = (".csv", ".tsv")
 
 @dataclass(frozen=True)
 class CsvFormat:
-    """What is said about a file.
+    """The declared format of a file.
 
     Attributes:
         delimiter: The character between two fields; that of the file's suffix if None.
         encoding: A name that Python's codecs know. A byte order mark is skipped.
         quote: The character around a field that holds delimiters or line ends; None if there is none.
         null_values: Texts that mean NULL, besides the empty one.
-        header: Whether the first line names the columns; or the names, if no line does.
+        header: Whether the first line names the columns; or the names, if no line has them.
     """
 
     delimiter: str | None = None
@@ -27,7 +27,7 @@ class CsvFormat:
     header: bool | tuple[str, ...] = True
 
     def delimiter_of(self, path: Path) -> str:
-        """Give the delimiter of a file."""
+        """Return the delimiter of a file."""
         return self.delimiter or ("\t" if path.suffix == ".tsv" else ",")
 
 

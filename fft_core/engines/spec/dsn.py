@@ -1,4 +1,4 @@
-"""The parts of a connection's text that are secret, whichever engine it is for."""
+"""The secret parts of a connection string, for every engine."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _NAMED = re.compile(
 
 
 def secret_parts(text: str) -> Iterator[str]:
-    """Find what is secret in the text of a connection: the password of a URL, values of keys that say so.
+    """Yield the secrets in a connection string: the password of a URL, and the values of keys such as `password`.
 
-    It finds them in spellings that are refused, too: somebody may have written them.
+    It also finds them in strings that FFT does not accept, because a user may have written one.
 
     >>> sorted(secret_parts("postgresql://me:pa%2Fss@host/db?sslpassword=open"))
     ['open', 'pa%2Fss', 'pa/ss']
@@ -24,11 +24,11 @@ def secret_parts(text: str) -> Iterator[str]:
     for found in _AUTHORITY.finditer(text):
         password = found["password"]
         yield from (password, unquote(password))
-        if "@" in text[found.end() :].partition("?")[0]:  # the password may have an @, which is not encoded
+        if "@" in text[found.end() :].partition("?")[0]:  # the password may contain an @ that is not encoded
             longest = text[found.start("password") : text.rindex("@")]
             yield from (longest, unquote(longest))
     for found in _NAMED.finditer(text):
         value = found["value"]
-        first = re.split("[&;#]", value)[0]  # in a URL, where it ends there
+        first = re.split("[&;#]", value)[0]  # in a URL, the value ends there
         unquoted = re.sub(r"\\(.)", r"\1", value.strip("'"), flags=re.DOTALL)
         yield from (value, unquoted) if "://" not in text else (first, unquote(first), unquote_plus(first))

@@ -1,7 +1,7 @@
-"""What the installed packages declare as entry points of our groups, those whose names begin with `fft.`.
+"""The entry points of installed packages in FFT's groups, whose names begin with `fft.`.
 
-They are read from the metadata of the packages, which takes one or two milliseconds; `importlib.metadata` alone takes
-longer to import than a plan of a small project. It is asked only if packages can come from elsewhere than from folders.
+They are read from the metadata of the packages, which takes one or two milliseconds. Importing `importlib.metadata`
+takes longer than a plan of a small project; it is used only if packages may lie elsewhere than in folders.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ _OURS = "fft."
 
 @dataclass(frozen=True)
 class Entry:
-    """Something that a package declares.
+    """An entry point of a package.
 
     Attributes:
-        group: What it is: `fft.engines`, `fft.faces`.
-        name: What it is called in its group.
-        value: Where it lies: `module:NAME`.
+        group: The group, which is the kind of object: `fft.engines`, `fft.faces`.
+        name: Its name in the group.
+        value: The place of the object: `module:NAME`.
         distribution: The package, with its version.
     """
 
@@ -37,22 +37,22 @@ class Entry:
     distribution: str
 
     def load(self, what: str) -> object:
-        """Import it; `what` it is, is for the message.
+        """Import the object; `what` is its kind, for the message.
 
         Raises:
-            EngineError: its module cannot be imported, or lacks it.
+            EngineError: the module cannot be imported, or does not have the object.
         """
         module, _, attribute = self.value.partition(":")
         try:
             loaded: object = getattr(importlib.import_module(module.strip()), attribute.strip())
-        except Exception as error:  # whatever a package of others does when it is imported
+        except Exception as error:  # the import of a package can raise any exception
             said = f"{what} {self.name!r} of {self.distribution} cannot be loaded: {type(error).__name__}: {error}"
             raise EngineError(said, hint=f"It is declared as {self.value!r}.") from error
         return loaded
 
 
 def declared(group: str) -> Mapping[str, tuple[Entry, ...]]:
-    """Return the entries of a group by name, of which two packages can declare one; nothing is imported."""
+    """Return the entries of a group by name; two packages can declare one name. Nothing is imported."""
     return _declared_on(tuple(sys.path)).get(group, {})
 
 
@@ -71,12 +71,12 @@ def _declared_on(path: tuple[str, ...]) -> Mapping[str, Mapping[str, tuple[Entry
 
 
 def _metadata(path: tuple[str, ...]) -> Iterator[tuple[str, str, str]]:
-    """The packages that declare entry points: the normalized name, the name with its version, and what is declared."""
+    """Yield the packages: the normalized name, the name with its version, and the text of the entry points."""
     if any(hasattr(finder, "find_distributions") for finder in sys.meta_path if not _is_path_finder(finder)):
         yield from _by_importlib()
         return
     for folder in path:
-        if Path(folder or ".").is_file():  # a zip
+        if Path(folder or ".").is_file():  # a zip file
             yield from _by_importlib()
             return
     for folder in dict.fromkeys(path):
@@ -99,7 +99,7 @@ def _in_folder(folder: str) -> Iterator[tuple[str, str, str]]:
         try:
             text = Path(folder, name, "entry_points.txt").read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError):
-            text = ""  # it declares none, and hides one of its name that comes later
+            text = ""  # no entry points; it hides a later package of its name
         yield _normalized(found[1]), f"{found[1].replace('_', '-')} {found[2] or ''}".strip(), text
 
 

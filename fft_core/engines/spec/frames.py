@@ -1,4 +1,4 @@
-"""The kinds of frames that Python models can be given, and which one a type belongs to. Nothing here reads a row."""
+"""The kinds of frames that Python models can take, and the kind to which a type belongs. No row is read here."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from fft_core.errors import ModelError, nearest
 
 @dataclass(frozen=True)
 class FrameKind:
-    """One kind of frame; a library may have several. Its types are `package...class_name`, wherever they are defined.
+    """One kind of frame; a library may have several. Its types are `package...class_name`, in any module.
 
     Attributes:
-        name: How a project's models remember it; unique among the kinds of an engine.
+        name: The name that the models of a project store; unique among the kinds of an engine.
         package: The package of its types, which may have dots, as in `snowflake.snowpark`.
         class_name: The name of its type.
-        is_lazy: Whether a model is given tables without rows and returns a query, which the engine runs.
-        is_native: Whether it belongs to the engine. All others are made of Arrow tables, by `fft_core.frames`.
+        is_lazy: Whether a model takes tables without rows and returns a query, which the engine runs.
+        is_native: Whether it belongs to the engine. `fft_core.frames` makes all others from Arrow tables.
 
     >>> FrameKind("polars", "polars", "DataFrame").owns("polars.dataframe.frame.DataFrame")
     True
@@ -34,11 +34,11 @@ class FrameKind:
 
     @property
     def type_name(self) -> str:
-        """How users write its type, in messages."""
+        """Its type as users write it, for messages."""
         return f"{self.package}.{self.class_name}"
 
     def owns(self, type_name: str) -> bool:
-        """Tell by its dotted name, such as `polars.LazyFrame`, whether a type is that of these frames."""
+        """Whether a type is of this kind, by its dotted name, such as `polars.LazyFrame`."""
         return type_name.startswith(f"{self.package}.") and type_name.rpartition(".")[2] == self.class_name
 
 
@@ -55,20 +55,20 @@ LIBRARY_FRAMES = (
 
 
 def kind_of(type_names: Sequence[str], kinds: Sequence[FrameKind] = LIBRARY_FRAMES) -> FrameKind:
-    """Return the kind that owns one of some types; the default one, pandas, if there are none.
+    """Return the kind to which some types belong; the default one, pandas, if the list is empty.
 
     Args:
-        type_names: The dotted names that an annotation stands for.
-        kinds: Those of an engine, as its spec declares them.
+        type_names: The dotted names of the types of an annotation.
+        kinds: The kinds of an engine, as its spec declares them.
 
     Raises:
-        ModelError: nobody owns one of them, or they are of several kinds.
+        ModelError: a type belongs to none of the kinds, or the types are of several kinds.
 
     >>> kind_of(["polars.lazyframe.frame.LazyFrame"]).name
     'polars_lazy'
     """
     owned = [name for name in type_names if any(kind.owns(name) for kind in kinds)]
-    # beside a frame that we have, the DataFrame of another engine may be named: it is not what is given here
+    # an annotation may also name another engine's DataFrame, which is not passed on this engine
     wanted = [name for name in type_names if not owned or name in owned or name.rpartition(".")[2] != _FOREIGN]
     found = {kind.name: kind for kind in (_owner(name, kinds) for name in wanted)}
     if len(found) > 1:
@@ -90,12 +90,12 @@ def _owner(type_name: str, kinds: Sequence[FrameKind]) -> FrameKind:
 
 
 def frame_type_of(annotation: object, kinds: Sequence[FrameKind] = LIBRARY_FRAMES) -> str:
-    """Return the name of the kind of frame that a type stands for; pandas if it says nothing.
+    """Return the name of the kind of frame of an annotation; pandas if it names no type of frame.
 
     An optional frame and a mapping of frames count as the frame inside. A text is a dotted name in full.
 
     Raises:
-        ModelError: nobody owns it.
+        ModelError: the type belongs to none of the kinds.
 
     >>> import pyarrow
     >>> frame_type_of(pyarrow.Table | None)

@@ -1,4 +1,4 @@
-"""The functions that each engine brings with it, as tools/known_functions.py wrote them down."""
+"""The built-in functions of each engine, as tools/known_functions.py wrote them down."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _NO_SETS = frozenset({"counts", "quoted_names_keep_case", "recursive_with_sees_a
 
 @cache
 def known_functions(engine: str) -> KnownFunctions:
-    """Read what is known of an engine's functions; no driver is needed. Of one that says nothing, none is steady."""
+    """Read the known functions of an engine; no driver is needed. Without a file, no function is steady."""
     path = spec_of(engine).functions
     said: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path else {}  # Any: lists, a mapping, flags
-    said.setdefault("rows", said.get("steady", ()))  # one namespace: what is steady may stand for a table as well
+    said.setdefault("rows", said.get("steady", ()))  # one namespace: a steady function can also be used as a table
     names = [field.name for field in fields(KnownFunctions) if field.name not in _NO_SETS]
     return KnownFunctions(
         **{name: frozenset(said.get(name, ())) for name in names},
@@ -29,6 +29,6 @@ def known_functions(engine: str) -> KnownFunctions:
 
 
 def known_bytes(engine: str) -> bytes:
-    """Return what an engine's file of functions holds, to tell one version of it from another."""
+    """Return the content of an engine's file of functions, to distinguish the file's versions."""
     path = spec_of(engine).functions
     return path.read_bytes() if path else b""

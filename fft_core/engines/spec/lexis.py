@@ -1,4 +1,4 @@
-"""How a dialect of SQL writes text, names and comments. Imports nothing."""
+"""The lexical rules of SQL dialects for text, names and comments. This module imports nothing of FFT."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Lexis:
-    """How a dialect writes text, names and comments. The default is that of standard SQL.
+    """The lexical rules of a dialect for text, names and comments. The defaults are those of standard SQL.
 
     Attributes:
-        quotes: What text and quoted names begin and end with; a longer mark stands before its own beginning.
-        escaping: Those of them in which a backslash takes the next character along.
-        escaping_after: A letter in front of text that makes backslashes escape.
-        raw_after: A letter in front of text that takes all meaning from backslashes.
+        quotes: The marks around text and quoted names. A mark stands before a shorter one with which it begins.
+        escaping: The quotes in which a backslash escapes the next character.
+        escaping_after: A letter in front of text in which backslashes escape.
+        raw_after: A letter in front of text in which backslashes have no special meaning.
         doubling: Whether a quote that is written twice does not end the text.
-        dollars: A pattern of what quotes text with dollar signs.
-        line_comments: What begins a comment that ends with its line.
-        nested: Whether comments between /* and */ can hold further ones.
+        dollars: A pattern of the marks around dollar-quoted text.
+        line_comments: The marks that begin a comment up to the end of the line.
+        nested: Whether comments between /* and */ can contain further ones.
     """
 
     quotes: tuple[str, ...] = ("'", '"')

@@ -1,4 +1,4 @@
-"""Values that nobody may see become `***`, in whatever spelling they stand in a text, an exception or plain values."""
+"""Masking: secret values become `***`, in all encodings, in texts, exceptions and plain values."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from fft_core.errors import FftError, message_of
 from fft_core.names.text import visible
 
 MASK = "***"
-SHORTEST = 4  # characters; a shorter value stands in too many texts that have nothing to do with it
-_CUT_FROM = 12  # a value of so many characters is masked though only the greater half of it is there
+SHORTEST = 4  # characters; a shorter value is part of many unrelated texts
+_CUT_FROM = 12  # a value of so many characters is masked even if only the greater half of it is there
 _SHORTEST_PART = 8
 _BREAK = r"(?:\\?\r?\n[ \t|│>]*)"
 
 
 @dataclass(frozen=True)
 class Masker:
-    """Knows some values, and masks them; those that are too short to be masked are left as they are."""
+    """A mask for some values; values that are too short are not masked."""
 
     values: frozenset[str] = field(default=frozenset(), repr=False)
 
     @classmethod
     def of(cls, values: Iterable[str]) -> Masker:
-        """Take values as they come; of one with several lines, each line counts."""
+        """Return a mask for values; of a value with several lines, each line is masked, too."""
         pieces = {piece.strip() for value in values for piece in (value, *value.splitlines())}
         return cls(frozenset(piece for piece in pieces if len(piece) >= SHORTEST))
 
@@ -52,8 +52,8 @@ class Masker:
                 text = _without_part(_without_part(text, value, len(head)), value[::-1], len(head), backwards=True)
         return text
 
-    def plain(self, value: Any) -> Any:  # Any: whatever JSON can hold
-        """Mask the texts in plain values; keys stay."""
+    def plain(self, value: Any) -> Any:  # Any: any value that JSON can hold
+        """Mask the texts in plain values, but no keys."""
         match value:
             case str():
                 return self(value)
@@ -64,14 +64,14 @@ class Masker:
         return value
 
     def error(self, error: BaseException) -> BaseException:
-        """Give an exception that says the same without the values, in its notes, causes and contexts as well.
+        """Return an exception with the same text without the values, also in its notes, causes and contexts.
 
-        One of ours is changed. What stands in for another has the name of its class, and its traceback.
+        An error of FFT is changed. Any other is replaced by one with the same class name and traceback.
         """
         return self._error(error, {}) if self.values else error
 
     def _error(self, error: BaseException, seen: dict[int, BaseException]) -> BaseException:
-        if id(error) in seen:  # a chain can lead back to its beginning
+        if id(error) in seen:  # a chain of exceptions can lead back to its beginning
             return seen[id(error)]
         seen[id(error)] = error
         cause = self._error(error.__cause__, seen) if error.__cause__ else None
@@ -100,7 +100,7 @@ class Masker:
         return masked.with_traceback(error.__traceback__)
 
     def begun(self, text: str) -> int:
-        """Count the characters at the end of a text that may be the beginning of a value, of which more is to come.
+        """Count the characters at the end of a text that may be the start of a value, whose rest is yet to come.
 
         >>> Masker.of(["hunter2"]).begun("the password is hunt"), Masker.of(["hunter2"]).begun("hello")
         (4, 0)
@@ -118,18 +118,18 @@ class Masker:
 
     @cached_property
     def _forms(self) -> tuple[str, ...]:
-        """The spellings of all values, longest first: a short value can be part of a long one."""
+        """The encoded forms of all values, longest first: a short value can be part of a long one."""
         forms = {form for value in self.values for form in _spellings(value) if len(form) >= SHORTEST}
         return tuple(sorted(forms, key=lambda form: (-len(form), form)))
 
     @cached_property
     def _long(self) -> tuple[tuple[str, str, str], ...]:
-        """Values that are masked though a part of them was cut off, with the parts that give them away."""
+        """Values that are masked even if a part was cut off, each with the parts by which it is found."""
         long = [value for value in sorted(self.values) if len(value) >= _CUT_FROM and "://" not in value]
         return tuple((value[: _half(value)], value[-_half(value) :], value) for value in long)
 
     def _without_broken(self, text: str) -> str:
-        """Mask values with line breaks in them, as a terminal or a library that wraps lines makes them."""
+        """Mask values with line breaks in them, as from a terminal or a library that wraps lines."""
         joined = re.sub(_BREAK, "", text)
         for form in self._forms:
             if len(form) >= 2 * SHORTEST and form in joined:
@@ -142,7 +142,7 @@ def _half(value: str) -> int:
 
 
 def _without_part(text: str, value: str, length: int, *, backwards: bool = False) -> str:
-    """Mask the beginnings of a value that have at least so many characters; its ends, where both are reversed."""
+    """Mask parts of a value, from its start and of at least this length; with `backwards`, `value` is reversed."""
     text = text[::-1] if backwards else text
     start = text.find(value[:length])
     while start >= 0:
@@ -178,13 +178,13 @@ _ESCAPES: tuple[Callable[[str], str], ...] = (
 
 
 def _spellings(value: str) -> Iterator[str]:
-    """A value as it stands in text, and as code, JSON, SQL, HTML, URLs and encodings of bytes spell it."""
+    """Yield a value in its encodings: as it is, and in code, JSON, SQL, HTML, URLs and encodings of bytes."""
     once = dict.fromkeys([value, *(escape(value) for escape in _ESCAPES)])
     yield from once
-    if len(once) > 1:  # such as the SQL of a statement in the text of an exception
+    if len(once) > 1:  # such as a SQL statement in the text of an exception
         yield from (escape(form) for form in once for escape in _ESCAPES[:7])
     yield _bytes(value).hex()
-    for skipped in range(3):  # how many bytes of another text may share its first group
+    for skipped in range(3):  # the number of bytes before the value in its first group
         encoded = base64.b64encode(b"\0" * skipped + _bytes(value)).decode()
         own = encoded[(0, 2, 3)[skipped] :].rstrip("=")
         own = own[:-1] if (skipped + len(_bytes(value))) % 3 else own

@@ -1,15 +1,15 @@
-r"""Patterns of texts: a dialect that RE2, Postgres, Java and Snowflake read in the same way, and Python almost.
+r"""Patterns of texts: regular expressions that RE2, Postgres, Java and Snowflake read alike, and Python almost.
 
-What is in it:
+The syntax:
 
 - letters, digits and other characters stand for themselves; `\` before one of `. ^ $ * + ? ( ) [ ] { } | \ / -` and
-  other signs takes its meaning away; `\t`, `\n`, `\r`
+  other signs escapes it; `\t`, `\n`, `\r`
 - `.` is any character, also the end of a line; `\d`, `\w`, `\s` and `\D`, `\W`, `\S` are those of ASCII
-- `[abc]`, `[a-z]`, `[^abc]`; in them a `[` or `]` has a `\` before it
-- `^` and `$` are the begin and the end of the text, never those of a line
+- `[abc]`, `[a-z]`, `[^abc]`; inside, a `[` or `]` has a `\` before it
+- `^` and `$` are the start and the end of the text, never of a line
 - `(...)`, `(?:...)` and `|`; `*`, `+`, `?`, `{3}`, `{3,}`, `{3,5}`, at most 255 times, also with a `?` behind
 
-All else is refused: back references, `\b`, what looks ahead or behind, flags, classes by name.
+Everything else is refused: back references, `\b`, lookahead and lookbehind, flags, named classes.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ _SHORT: Mapping[str, str] = {"d": "0-9", "w": "0-9A-Za-z_", "s": " \t\n\r\f\v"}
 _CONTROL: Mapping[str, str] = {"t": "\t", "n": "\n", "r": "\r"}
 _SPECIAL = frozenset(r"\.^$*+?()[]{}|")
 _IN_CLASS = frozenset(r"\[]^-&")
-MOST_TIMES = 255  # Postgres takes no more
-_MOST_IN_ALL = 1000  # RE2 takes no more, where one stands in another
+MOST_TIMES = 255  # the limit of Postgres
+_MOST_IN_ALL = 1000  # the limit of RE2 for nested repetitions
 _KNOWN = "write \\ before it to mean the character itself"
 
 
 class PatternError(ValueError):
-    """A pattern has something in it that not every engine reads in the same way."""
+    """The error for a pattern that some engines read in different ways."""
 
 
 def common_pattern(pattern: str, end: str = "$") -> str:
-    r"""Rewrite a pattern so that each engine means the same by it; what stands for the end of a text is given.
+    r"""Return a pattern that every engine reads in the same way, with `end` for the end of a text.
 
     Raises:
-        PatternError: it is not in the dialect.
+        PatternError: the pattern is not in the syntax of this module.
 
     >>> common_pattern(r"^\d+(?:-[a-f\d]{2,3}?)*$")
     '^[0-9]+(-[a-f0-9]{2,3})*$'
@@ -129,7 +129,7 @@ class _Reader:
         return f"\\{found}" if found in _SPECIAL else found
 
     def character(self, char: str) -> str:
-        """Say which character is meant by one behind a `\\`."""
+        """Return the character that a `\\` before this one stands for."""
         if char in _CONTROL:
             return _CONTROL[char]
         if char == "" or char.isalnum() or char == "_" or ord(char) < 32 or ord(char) > 126:
@@ -176,7 +176,7 @@ class _Reader:
         if found is None:
             return "", 1
         self.at = found.end()
-        if self.peek() == "?":  # as few as possible: whether a text matches is the same
+        if self.peek() == "?":  # a lazy repetition: the same texts match
             self.take()
         if self.peek() in ("*", "+", "?", "{"):
             raise self.wrong(f"a {self.peek()} behind a {found[0]}")

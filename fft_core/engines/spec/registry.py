@@ -1,4 +1,4 @@
-"""Which engines are installed: packages declare them as entry points of the group `fft.engines`, ours among them."""
+"""The engines that are installed: packages, also FFT's own, declare them as entry points of `fft.engines`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def engine_names() -> tuple[str, ...]:
 
 
 def spec_of(name: str) -> EngineSpec:
-    """Return what is known of an installed engine; its driver need not be installed.
+    """Return the spec of an installed engine; its driver need not be installed.
 
     Raises:
         EngineError: no engine of that name is installed, two packages declare it, or its spec cannot be imported.
@@ -38,24 +38,24 @@ def spec_of(name: str) -> EngineSpec:
 
 
 def installed_specs() -> Mapping[str, EngineSpec]:
-    """Return all installed engines by name. One that cannot be used is left out, with a warning."""
+    """Return all installed engines by name. An engine that cannot be used is left out, with a warning."""
     return _all_specs(tuple(sys.path))
 
 
 def lexis_of(name: str) -> Lexis:
-    """Return how the SQL of an engine writes text, names and comments; common rules if it is not installed."""
+    """Return the lexical rules of an engine's SQL; common rules if the engine is not installed."""
     spec = installed_specs().get(name)
     return spec.lexis if spec else DOLLAR_QUOTES
 
 
 def frame_kinds_of(name: str) -> tuple[FrameKind, ...]:
-    """Return the frames that Python models of an engine can be given; those of libraries if it is not installed."""
+    """Return the frames that Python models of an engine can take; those of libraries if it is not installed."""
     spec = installed_specs().get(name)
     return spec.frames if spec else LIBRARY_FRAMES
 
 
 def default_engine() -> str:
-    """Return the engine of a new project: one that needs no server. Raises EngineError if no engine is installed."""
+    """Return the engine of a new project, preferably without a server. Raises EngineError if none is installed."""
     specs = installed_specs()
     if not specs:
         raise EngineError("no engine is installed", hint=_NONE_IS_INSTALLED)
@@ -63,7 +63,7 @@ def default_engine() -> str:
 
 
 def unknown_hint(name: str) -> str:
-    """Return the nearest name to one that no engine has, and the installed engines."""
+    """Return the hint for the name of an unknown engine: the nearest name, and the installed engines."""
     names = engine_names()
     known = f"Engines: {', '.join(names)}." if names else _NONE_IS_INSTALLED
     return " ".join(filter(None, (nearest(name, names), known)))

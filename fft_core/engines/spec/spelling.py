@@ -1,7 +1,7 @@
-"""The statements of ours, spelled for a dialect: one `Spelling` each, and nothing else in the house writes them.
+"""The statements by which FFT creates and changes relations, and SQL that differs by dialect: one `Spelling` for each.
 
-What is done in which order is decided elsewhere, by what an engine can do; a spelling only knows the words. It is pure:
-no driver is imported, no database is asked. Each method has its text in `tests/spelling/golden/<dialect>.sql`.
+The callers decide, by the engine's capabilities, which statements run and in which order; a spelling only renders. It
+is pure: it imports no driver, and asks no database. `tests/spelling/golden/<dialect>.sql` has the text of each method.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ from fft_core.names import Relation
 if TYPE_CHECKING:
     from fft_core.engines.protocol import ColumnType, RelationKind
 
-# Our words for types, in the tables and columns that we add to what the user's queries make.
+# FFT's type names, for the tables and columns that FFT adds to those of the user's queries.
 TypeWord: TypeAlias = Literal["text", "integer", "small integer", "number", "boolean", "date", "timestamp", "zoned"]
 ClockWord: TypeAlias = Literal["zoned", "timestamp", "date", "time", "zoned time"]
 TimePart: TypeAlias = Literal["year", "quarter", "month", "week", "day", "hour", "minute", "second"]
 ROWS = "_ff_all_rows"
 _AS = " as\n"  # before a query
-CHANGED = "_ff_t"  # what a statement calls the table that it changes; no column has that name
+CHANGED = "_ff_t"  # the alias of the table that a statement changes; no column has that name
 
 
 class NotSpelledError(StatementError):
-    """The dialect has no statement for this: whoever asks the engine's capabilities first never comes here."""
+    """The error for a statement that a dialect does not have; callers that check the capabilities never get it."""
 
 
 def unused(name: str, columns: Iterable[str]) -> str:
-    """Return a name that none of these columns has, in no case of letters.
+    """Return a name that none of these columns has; case is ignored.
 
     >>> unused("_ff_rank", ["id"]), unused("_ff_rank", ["_FF_RANK"])
     ('_ff_rank', '_ff_rank_')
@@ -46,12 +46,12 @@ def unused(name: str, columns: Iterable[str]) -> str:
 
 
 def rows_of(columns: Iterable[str]) -> str:
-    """Return what a scan calls a whole row of a relation with these columns."""
+    """Return the name that a scan uses for a whole row of a relation with these columns."""
     return unused(ROWS, columns)
 
 
 def word(kind: RelationKind) -> str:
-    """Spell what a relation is.
+    """Render the kind of a relation.
 
     >>> word("materialized_view")
     'materialized view'
@@ -60,7 +60,7 @@ def word(kind: RelationKind) -> str:
 
 
 def begin_of_query(statement: str) -> int:
-    """Return where the query begins in a statement that creates something from one; 0 in others.
+    """Return the position of the query in a statement that creates a relation from one; 0 in other statements.
 
     >>> begin_of_query("create view v as\\nselect 1"), begin_of_query("select 1")
     (17, 0)
@@ -70,12 +70,12 @@ def begin_of_query(statement: str) -> int:
 
 
 class Texts:
-    """Names and texts. The base spells what standard SQL, DuckDB and Postgres have in common, as the classes below do.
+    """Names and texts. This class, as those below, renders what standard SQL, DuckDB and Postgres have in common.
 
     Attributes:
-        dialect: As sqlglot calls it.
-        quote: What stands around a name.
-        types: How our words for types are spelled.
+        dialect: The name of the dialect in sqlglot.
+        quote: The mark around a name.
+        types: The dialect's types for FFT's type names.
         takes_nul: Whether texts and names can have a NUL in them.
         groups_values: Whether rows are counted by value much faster than a pattern is matched with each of them.
     """
@@ -98,26 +98,26 @@ class Texts:
     )
 
     def quoted(self, name: str) -> str:
-        """Quote one name. Raises EngineError if no name can be spelled so."""
+        """Quote one name. Raises EngineError if the name cannot be quoted."""
         self.refuse_nul(name)
         return f"{self.quote}{name.replace(self.quote, self.quote * 2)}{self.quote}"
 
     def relation(self, relation: Relation) -> str:
-        """Spell a relation, every part quoted."""
+        """Render a relation, every part quoted."""
         return ".".join(self.quoted(part) for part in relation.parts)
 
     def text(self, value: str) -> str:
-        """Spell a text. Raises EngineError for one with a NUL, which ends a text for some servers."""
+        """Render a text. Raises EngineError for one with a NUL, which ends a text for some servers."""
         self.refuse_nul(value)
         return "'" + value.replace("'", "''") + "'"
 
     def refuse_nul(self, value: str) -> None:
-        """Raise EngineError for a text or name with a NUL in it: a server may read only what is before it."""
+        """Raise EngineError for a text or name with a NUL: a server may read only the part before it."""
         if "\0" in value and not self.takes_nul:
             raise EngineError(f"{value!r} has a NUL character in it, which {self.dialect} cannot spell")
 
     def refuse(self, what: str) -> NoReturn:
-        """Raise NotSpelledError."""
+        """Raise NotSpelledError: the dialect does not have a feature."""
         raise NotSpelledError(f"{self.dialect} has no {what}", sql="")
 
 
@@ -125,7 +125,7 @@ class Values(Texts):
     """Values of Python, and types."""
 
     def literal(self, value: object) -> str:
-        """Spell a value of Python; a time is UTC, without a zone."""
+        """Render a value of Python; a time is UTC, without a zone."""
         match value:
             case None:
                 return "null"
@@ -141,68 +141,68 @@ class Values(Texts):
         return self.text(str(value))
 
     def literals(self, values: Iterable[object]) -> str:
-        """Spell a list of values, as in `in (...)`."""
+        """Render a list of values, as in `in (...)`."""
         return ", ".join(self.literal(value) for value in values)
 
     def timestamp(self, value: datetime) -> str:
-        """Spell a time without a zone."""
+        """Render a time without a zone."""
         return f"timestamp '{value:%Y-%m-%d %H:%M:%S.%f}'"
 
     def zoned(self, value: datetime) -> str:
-        """Spell a point in time; one without a zone is UTC."""
+        """Render a point in time; one without a zone is UTC."""
         utc = value.astimezone(UTC) if value.tzinfo else value
         return self.cast(f"'{utc:%Y-%m-%d %H:%M:%S.%f}+00:00'", "zoned")
 
     def interval(self, text: str) -> str:
-        """Spell an interval that is written as a number and a unit: `3 days`."""
+        """Render an interval that is written as a number and a unit: `3 days`."""
         return f"interval '{text}'"
 
     def earlier(self, time: str, interval: str) -> str:
-        """Spell the time that is before another by an interval, which is written as a number and a unit."""
+        """Render the time that is before another by an interval, which is written as a number and a unit."""
         return f"{time} - {self.interval(interval)}"
 
     def cast(self, value: str, kind: TypeWord) -> str:
-        """Cast a value to a type of ours."""
+        """Render the cast of a value to one of FFT's types."""
         return f"cast({value} as {self.types[kind]})"
 
     def cast_to(self, value: str, type: str) -> str:
-        """Cast a value to a type of the engine."""
+        """Render the cast of a value to a type of the engine."""
         return f"cast({value} as {type})"
 
     def in_utc(self, value: str) -> str:
-        """Spell the time of a point in time, in UTC and without a zone."""
+        """Render the time of a point in time, in UTC and without a zone."""
         return f"({value} at time zone 'UTC')"
 
     def at_utc(self, value: str) -> str:
-        """Spell the point in time of a time that is UTC and has no zone."""
+        """Render the point in time of a time that is UTC and has no zone."""
         return f"{value} at time zone 'UTC'"
 
     def now(self) -> str:
-        """Spell the time of the server's clock, in UTC and without a zone."""
+        """Render the time of the server's clock, in UTC and without a zone."""
         return self.in_utc("current_timestamp")
 
     def is_zoned(self, kind: str) -> bool:
-        """Whether a type of the engine is that of points in time; `kind` is as the database spells it."""
+        """Whether a type of the engine has points in time; `kind` is the type as the database writes it."""
         lower = kind.lower()
         return "time zone" in lower.replace("without time zone", "") or lower == "timestamptz"
 
     def finite(self, time: str) -> str:
-        """Spell a time that is NULL if it is infinite, for types that have such a value."""
+        """Render a time, or NULL if it is infinite, for types that have such a value."""
         return f"nullif({time}, cast('infinity' as timestamp))"
 
     def given(self, names: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-        """Spell rows of values, of which there is one at least, as what stands behind FROM; it is called `_ff_v`."""
+        """Render one or more rows of values as a table for FROM, with the alias `_ff_v`."""
         cells = ",\n    ".join(f"({', '.join(row)})" for row in rows)
         return f"(values\n    {cells}\n) as _ff_v({', '.join(names)})"
 
 
 class Clocks(Values):
-    """The functions that tell the time, and the time that they are replaced by in tests.
+    """The functions that return the time, and the fixed time that replaces them in tests.
 
     Attributes:
-        clocks: What each function gives, by its name in small letters; sessions are in UTC.
-        bare_clocks: Those of them that are called without parentheses.
-        other_clocks: Functions that read the clock and give something else: with how many arguments, None for any.
+        clocks: The result of each function, by its lower-case name; sessions are in UTC.
+        bare_clocks: The functions that are called without parentheses.
+        other_clocks: Other functions that read the clock, with their number of arguments; None for any.
     """
 
     clocks: ClassVar[Mapping[str, ClockWord]] = MappingProxyType(
@@ -220,11 +220,11 @@ class Clocks(Values):
     other_clocks: ClassVar[Mapping[str, int | None]] = MappingProxyType({})
 
     def result_of_call(self, name: str) -> str:
-        """Return what a column is called that a call without arguments makes, if it gets no other name."""
+        """Return the name of a column that is a call without arguments and has no alias."""
         return name
 
     def clock(self, at: datetime, kind: ClockWord) -> str:
-        """Spell what a function that tells the time would give at a point in time."""
+        """Render the value that a function that returns the time would return at a point in time."""
         utc = at.astimezone(UTC)
         if kind not in self.clocks.values():
             self.refuse(f"function that tells a {kind}")
@@ -242,28 +242,28 @@ class Clocks(Values):
 
 
 class Expressions(Clocks):
-    """What is asked and made of values."""
+    """Conditions and functions of values."""
 
     def is_nan(self, value: str) -> str:
-        """Spell that a number is NaN, which is equal to itself, and above all others."""
+        """Render the condition that a number is NaN, which is equal to itself, and above all others."""
         return f"{value} = cast('NaN' as {self.types['number']})"
 
     def matches(self, text: str, pattern: str) -> str:
-        """Spell that a part of a text matches a pattern, which is one of ours: see `patterns.py`."""
+        """Render the condition that a part of a text matches one of FFT's patterns, see `patterns.py`."""
         return f"regexp_matches({text}, {self.text(common_pattern(pattern))}, 's')"
 
     def differs(self, one: str, other: str) -> str:
-        """Spell that two values are not the same; NULL is the same as NULL."""
+        """Render the condition that two values differ; NULL does not differ from NULL."""
         return f"{one} is distinct from {other}"
 
     def greatest(self, values: Sequence[str]) -> str:
-        """Spell the greatest of several values, NULL left out. The first is never NULL."""
+        """Render the greatest of several values, without NULLs. The first is never NULL."""
         return f"greatest({', '.join(values)})"
 
     def is_before(self, one: Sequence[str], other: Sequence[str]) -> str:
-        """Spell that a list of values comes before another in their order.
+        """Render the condition that a list of values comes before another in their order.
 
-        A comparison of rows, which not every dialect has, is spelled out: `a < c or (a = c and b < d)`.
+        Not every dialect can compare rows, so this compares columns: `a < c or (a = c and b < d)`.
         """
         *rest, last = [f"{a} < {b}" for a, b in zip(one, other, strict=True)]
         for position in reversed(range(len(rest))):
@@ -271,24 +271,24 @@ class Expressions(Clocks):
         return f"({last})"
 
     def safe_cast(self, value: str, kind: str) -> str:
-        """Cast a value to a type of the engine; NULL, or an error of the database, if it cannot be cast."""
+        """Render the cast of a value to a type of the engine; if it fails, the result is NULL or an error."""
         return f"try_cast({value} as {kind})"
 
     def date_trunc(self, time: str, part: TimePart) -> str:
-        """Cut a time to the begin of a part of it."""
+        """Render a time that is truncated to the start of a year, month or other part."""
         return f"date_trunc('{part}', {time})"
 
     def date_add(self, time: str, part: TimePart, amount: int) -> str:
-        """Add to a time; quarters are months."""
+        """Render the sum of a time and an amount; callers give quarters as months."""
         return f"{time} + {self.interval(f'{amount} {part}')}"
 
     def hashed(self, texts: Sequence[str]) -> str:
-        """Spell the MD5, as hexadecimal text, of several texts with `||` between them."""
+        """Render the MD5, as hexadecimal text, of several texts with `||` between them."""
         return f"md5({self.joined(texts)})"
 
     def joined(self, texts: Sequence[str]) -> str:
-        """Spell texts with `||` between them, however many they are. None of them is NULL."""
-        # a list: no deep expression of operators, and not more arguments than a function may have
+        """Render texts with `||` between them, however many they are. None of them is NULL."""
+        # an array: operators would be nested too deeply, and a function has a limit of arguments
         return f"array_to_string(array[{', '.join(texts)}], '||')" if texts else "''"
 
 
@@ -296,131 +296,131 @@ class Schemas(Expressions):
     """Statements about schemas."""
 
     def create_schema(self, relation: Relation) -> str:
-        """Create the schema that a relation lies in, if it is missing."""
+        """Render CREATE SCHEMA for the schema of a relation, if it is missing."""
         return f"create schema if not exists {self.schema(relation)}"
 
     def schema(self, relation: Relation) -> str:
-        """Spell the schema that a relation lies in."""
+        """Render the schema of a relation."""
         return ".".join(self.quoted(part) for part in (relation.catalog, relation.schema) if part)
 
     def use_schema(self, relation: Relation) -> str | None:
-        """Look for unqualified names in the schema of a relation first; None if sessions do so by themselves."""
+        """Render the statement that looks up names first in a relation's schema; None if sessions do so anyway."""
         return None
 
 
 class Definitions(Schemas):
-    """Statements that create, alter, drop and comment. `query` is the user's, or made of the expressions above."""
+    """Statements that create, alter, drop and comment. `query` is the user's, or uses the expressions above."""
 
     def create_as(
         self, relation: Relation, kind: RelationKind, query: str, *, replaces: bool = True, stamp: str | None = None
     ) -> str:
-        """Create, or replace, a table or view from a query. The query begins behind ` as` and the end of its line.
+        """Render CREATE, or CREATE OR REPLACE, for a table or view from a query, which begins on the line after ` as`.
 
         Args:
-            relation: What is created.
-            kind: As what.
-            query: Its rows.
-            replaces: Whether one that is there is replaced.
-            stamp: The comment that the statement leaves; not every dialect can.
+            relation: The relation to create.
+            kind: Its kind.
+            query: The query of its rows.
+            replaces: Whether an existing relation is replaced.
+            stamp: The comment that the statement writes; not every dialect can.
         """
         verb = "create or replace" if replaces else "create"
         return f"{verb} {self.kind(kind)} {self.relation(relation)}{self.options(kind, stamp)} as\n{query}"
 
     def kind(self, kind: RelationKind) -> str:
-        """Spell what a relation is, in statements that create, drop and comment on it."""
+        """Render the kind of a relation, in statements that create, drop and comment on it."""
         return word(kind)
 
     def options(self, kind: RelationKind, stamp: str | None) -> str:
-        """Spell the comment of what is being created, in the statement that creates it."""
+        """Render the comment on a relation in the statement that creates it."""
         return self.refuse("comments in the statement that creates a relation") if stamp is not None else ""
 
     def create_table(self, relation: Relation, columns: Mapping[str, TypeWord]) -> str:
-        """Create a table of ours, if it is missing; its names need no quotes."""
+        """Render CREATE TABLE for one of FFT's tables, if it is missing; its names need no quotes."""
         spelled = ", ".join(f"{name} {self.types[kind]}" for name, kind in columns.items())
         return f"create table if not exists {self.relation(relation)} ({spelled})"
 
     def create_temporary(self, name: str, query: str, kind: RelationKind = "table") -> str:
-        """Create a table, or a view, from a query that only this session sees."""
+        """Render CREATE for a temporary table or view from a query; only this session sees it."""
         return f"create temporary {self.kind(kind)} {self.quoted(name)} as\n{query}"
 
     def create_empty(self, name: str, columns: Sequence[ColumnType]) -> str:
-        """Create a table with columns of these types, and without rows, that only this session sees."""
+        """Render CREATE for a temporary table without rows; only this session sees it."""
         spelled = ", ".join(f"{self.quoted(column.name)} {column.type}" for column in columns)
-        created = self.create_temporary(name, "")  # where there are none, it says so
+        created = self.create_temporary(name, "")  # raises if the dialect has no temporary tables
         return f"{created.removesuffix(_AS)} ({spelled})"
 
     def add_column(self, relation: Relation, column: ColumnType) -> str:
-        """Add a column, NULL in the rows of the table."""
+        """Render ADD COLUMN; the column is NULL in the rows of the table."""
         return f"alter table {self.relation(relation)} add column {self.quoted(column.name)} {column.type}"
 
     def drop_column(self, relation: Relation, name: str) -> str:
-        """Drop a column."""
+        """Render DROP COLUMN."""
         return f"alter table {self.relation(relation)} drop column {self.quoted(name)}"
 
     def change_type(self, relation: Relation, column: ColumnType) -> str:
-        """Give a column another type; its values are cast. Raises NotSpelledError if the table must be rewritten."""
+        """Render the change of a column's type, with a cast. Raises NotSpelledError if a table must be rewritten."""
         name = self.quoted(column.name)
         cast = f"cast({name} as {column.type})"
         return f"alter table {self.relation(relation)} alter column {name} set data type {column.type} using {cast}"
 
     def drop(self, relation: Relation, kind: RelationKind) -> str:
-        """Drop a relation that exists."""
+        """Render DROP for a relation that exists."""
         return f"drop {self.kind(kind)} {self.relation(relation)}"
 
     def rename(self, relation: Relation, name: str) -> str:
-        """Give a table another name in the same schema."""
+        """Render the statement that renames a table in its schema."""
         return f"alter table {self.relation(relation)} rename to {self.quoted(name)}"
 
     def comment_on(self, relation: Relation, kind: RelationKind, comment: str) -> str:
-        """Comment on a table or view."""
+        """Render COMMENT ON for a table or view."""
         return f"comment on {self.kind(kind)} {self.relation(relation)} is {self.text(comment)}"
 
     def comment_on_column(self, relation: Relation, column: str, comment: str) -> str:
-        """Comment on a column of a table or view."""
+        """Render COMMENT ON for a column of a table or view."""
         return f"comment on column {self.relation(relation)}.{self.quoted(column)} is {self.text(comment)}"
 
 
 class Spelling(Definitions):
-    """All statements: these read and change rows."""
+    """All statements: those of this class read and change rows."""
 
     def select_all(self, relation: Relation) -> str:
-        """Read all of a relation."""
+        """Render SELECT for all columns and rows of a relation."""
         return f"select * from {self.relation(relation)}"
 
     def drop_schema(self, relation: Relation) -> str:
-        """Drop the schema that a relation lies in, with all that is in it, if it is there."""
+        """Render DROP SCHEMA for the schema of a relation and everything in it, if it exists."""
         return f"drop schema if exists {self.schema(relation)} cascade"
 
     def names_like(self, relation: Relation, prefix: str) -> str:
-        """Read the names of what lies beside a relation and begins so, as this dialect keeps plain names."""
+        """Render the query of the relations in a relation's schema whose names begin with an unquoted prefix."""
         catalog = f"{self.quoted(relation.catalog)}." if relation.catalog else ""
         is_named = f"substr(table_name, 1, {len(prefix)}) = {self.text(prefix)}"
         where = f"table_schema = {self.literal(relation.schema)} and {is_named}"
         return f"select table_name from {catalog}information_schema.tables where {where}"
 
     def insert_row(self, relation: Relation, values: Mapping[str, object]) -> str:
-        """Insert a row into a table of ours; names of columns need no quotes."""
+        """Render INSERT for a row of one of FFT's tables; names of columns need no quotes."""
         names = ", ".join(values)
         return f"insert into {self.relation(relation)} ({names}) values ({self.literals(values.values())})"
 
     def insert(self, relation: Relation, columns: Sequence[str], query: str) -> str:
-        """Insert the rows of a query; the names of columns are spelled already."""
+        """Render INSERT for the rows of a query; the names of columns are already quoted."""
         return f"insert into {self.relation(relation)} ({', '.join(columns)}) {query}"
 
     def update(self, relation: Relation, values: Mapping[str, str], where: str) -> str:
-        """Change rows of a table, which the condition calls CHANGED; names and values are spelled already."""
+        """Render UPDATE for the rows of a table, called CHANGED, that meet a condition; the arguments are rendered."""
         return f"update {self.relation(relation)} as {CHANGED} set {_assigned(values)} where {where}"
 
     def update_from(self, relation: Relation, values: Mapping[str, str], rows: str, where: str) -> str:
-        """Change the rows of a table, called CHANGED, that have one among others; `rows` brings its own alias."""
+        """Render UPDATE for rows of a table, called CHANGED, that match other rows; `rows` includes its alias."""
         return f"update {self.relation(relation)} as {CHANGED} set {_assigned(values)} from {rows} where {where}"
 
     def delete(self, relation: Relation, where: str | None) -> str:
-        """Delete rows of a table; all of them without a condition."""
+        """Render DELETE for rows of a table; for all of them without a condition."""
         return f"delete from {self.relation(relation)}" + (f" where {where}" if where else "")
 
     def delete_known(self, relation: Relation, rows: str, where: str) -> str:
-        """Delete the rows of a table, called CHANGED, that have one among others; `rows` brings its own alias."""
+        """Render DELETE for rows of a table, called CHANGED, that match other rows; `rows` includes its alias."""
         known = f"exists (select 1 from {rows} where {where})"
         return f"delete from {self.relation(relation)} as {CHANGED} where {known}"
 
@@ -433,15 +433,15 @@ class Spelling(Definitions):
         changed: str,
         insert: Mapping[str, str],
     ) -> str:
-        """Change and add rows of a table, called CHANGED, in one statement.
+        """Render MERGE, which updates and inserts rows of a table, called CHANGED, in one statement.
 
         Args:
             relation: The table.
-            rows: The rows that are applied, with their alias.
-            where: Which row of the table is the same one.
-            update: What its columns get, by name; empty if nothing but the key is there.
-            changed: Whether such a row differs at all.
-            insert: What the columns of a new row get, by name.
+            rows: The rows to apply, with their alias.
+            where: The condition that a row of the table and a row to apply are the same one.
+            update: The new values of its columns, by name; empty if the table has only key columns.
+            changed: The condition that such a row differs.
+            insert: The values of a new row, by column name.
         """
         matched = f"\nwhen matched and ({changed}) then update set {_assigned(update)}" if update else ""
         names, values = ", ".join(insert), ", ".join(insert.values())
@@ -452,7 +452,7 @@ class Spelling(Definitions):
 
 
 class BackslashSpelling(Spelling):
-    """Dialects in which a backslash takes the next character of a text along."""
+    """Dialects in which a backslash escapes the next character of a text."""
 
     def text(self, value: str) -> str:
         self.refuse_nul(value)

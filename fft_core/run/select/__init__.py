@@ -1,1 +1,1 @@
-"""Which nodes a command means."""
+"""The nodes that a command selects."""

@@ -1,4 +1,4 @@
-"""Which models and seeds changed since a commit: by their files, and by what the project of that commit said."""
+"""The models and seeds that changed since a commit: by their files, and by comparison with that commit's project."""
 
 from __future__ import annotations
 
@@ -40,19 +40,19 @@ Key = TypeVar("Key")
 
 
 def affected_nodes(project: Project, ref: str) -> frozenset[str]:
-    """Name what changed since a commit, and all that reads it. Raises FftError, as `changed_nodes` does."""
+    """Return the names of the nodes that changed since a commit, and of all that depend on them. Raises FftError."""
     changed = changed_nodes(project, ref)
     return changed | {below for name in changed for below in project.downstream(name)}
 
 
 def changed_nodes(project: Project, ref: str) -> frozenset[str]:
-    """Name the models and seeds that changed since a commit: by their files, or by others that say something of them.
+    """Return the names of the models and seeds that changed since a commit, in their own files or in others.
 
-    FF_CI_CHANGED_MODELS, a list of names with commas between them, is believed instead of git where it is set. If the
-    project of the commit does not load, all count as changed; a warning says why.
+    If FF_CI_CHANGED_MODELS is set, to names separated by commas, these are returned, and git is not called. If the
+    project of the commit does not load, all nodes count as changed; a warning has the reason.
 
     Raises:
-        FftError: git cannot be asked, there is no such commit, or a name in the list is not there.
+        FftError: git fails, the commit does not exist, or a name in the list does not.
     """
     listed = [name.strip() for name in project.environment.get(LISTED, "").split(",") if name.strip()]
     if listed:
@@ -72,7 +72,7 @@ def _known(project: Project, text: str) -> str:
 
 
 def _changes_of(package: Package, ref: str, project: Changes) -> Changes | None:
-    """What changed in the folder of a package; None if the project's repository does not know it."""
+    """Return the changes in the folder of a package; None if the package is not in the project's repository."""
     try:
         changes = changes_since(package.home.root, ref, _PROJECT)
     except FftError:
@@ -88,7 +88,7 @@ def _changed(project: Project, changes: Changes, packages: Mapping[str, Changes 
         of_package = packages[package.name]
         if of_package is not None:
             files |= {package.home.shown / path for path in of_package.files}
-        elif package.commit is None:  # one from git is what packages.lock.yml says
+        elif package.commit is None:  # a package from git is fixed by packages.lock.yml
             yield from _made_with(project, package)
     yield from (node.name for node in _nodes(project) if node.path in files)
     yield from _importing(project, files)
@@ -98,12 +98,12 @@ def _changed(project: Project, changes: Changes, packages: Mapping[str, Changes 
 
 
 def _says_of_others(path: Path) -> bool:
-    """Whether a file can say something of models that are in other files: only then is the older project loaded."""
+    """Return whether a file can change models of other files; only then is the project of the commit loaded."""
     return path.suffix in (".yml", ".yaml") or bool({"macros", "macros_py"} & set(path.parts))
 
 
 def _loaded(env: str) -> tuple[str, ...]:
-    """The files that can change each model."""
+    """Return the files that can change any model."""
     return ("packages.yml", "packages.lock.yml", ".env", ".env.local", f".env.{env}", f".env.{env}.local")
 
 
@@ -122,7 +122,7 @@ def _made_with(project: Project, package: Package) -> Iterator[str]:
 
 
 def _importing(project: Project, files: Collection[Path]) -> Iterator[str]:
-    """Models with one of these modules in their code; one whose code cannot be read counts as changed."""
+    """Yield the models with one of these modules in their code; a model whose code cannot be read counts as changed."""
     reader = PythonReader()
     for model in project.models.values() if any(path.suffix == ".py" for path in files) else ():
         if any(_has_code_in(files, project, reader, path, name) for path, name in _functions(project, model)):
@@ -130,7 +130,7 @@ def _importing(project: Project, files: Collection[Path]) -> Iterator[str]:
 
 
 def _judged_with(project: Project, files: Collection[Path]) -> Iterator[str]:
-    """Models and seeds with a custom check that is one of these files, or has one of these modules in its code."""
+    """Yield the models and seeds with a custom check in these files, or with one of these modules in its code."""
     reader = PythonReader()
     for check in project.checks:
         rule, node = check.rule, check.node
@@ -163,12 +163,12 @@ def _has_code_in(files: Collection[Path], project: Project, reader: PythonReader
     return any(home.shown / found in files for found in code)
 
 
-# --- the project as it was --------------------------------------------------------------------------------------------
+# --- the project of the commit ----------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class _Said:
-    """What the files of one moment say; of profiles.yml and `models.incremental`, as it is written."""
+    """The project of one moment, with its part of profiles.yml and its `models.incremental` as they are written."""
 
     project: Project
     profile: object
@@ -176,7 +176,7 @@ class _Said:
 
 
 def _said_otherwise(project: Project, changes: Changes, packages: Mapping[str, Changes | None]) -> Iterable[str]:
-    """What the files of the commit say otherwise of models and seeds; all, if they are no project that loads."""
+    """Return the models and seeds that the project of the commit defines differently; all if it does not load."""
     now = load_project(project.root, project.env, engine=project.engine, environment=project.environment)
     try:
         before = _before(now, changes, packages)
@@ -192,8 +192,8 @@ def _said_otherwise(project: Project, changes: Changes, packages: Mapping[str, C
 
 
 def _before(now: Project, changes: Changes, packages: Mapping[str, Changes | None]) -> _Said:
-    """Load the project with the files of the commit. What did not change, or git does not know, is as it is."""
-    from fft_core.project.read.reader import Reader  # with the parsers that it needs
+    """Load the project with the files of the commit, and with unchanged files and files unknown to git as they are."""
+    from fft_core.project.read.reader import Reader  # it imports the parsers
 
     if _PROJECT in changes.files - changes.earlier:
         raise ProjectError([Problem("there was no such file: the project is new", Location(_PROJECT))])
@@ -205,7 +205,7 @@ def _before(now: Project, changes: Changes, packages: Mapping[str, Changes | Non
             before, home = packages[package.name], package.home
             restored = _restored(before, find_package_files(home), Path(folder)) if before else home.root
             homes[package.name] = {"path": str(restored), "models_dir": home.models.as_posix()}
-        if homes:  # wherever they are, and without asking for the commits of those from git
+        if homes:  # the restored folders, so that no package is fetched from git
             (root / _PACKAGES).unlink(missing_ok=True)
             (root / _PACKAGES).write_text(yaml.safe_dump(homes, allow_unicode=True), encoding="utf-8")
         project = Reader(
@@ -223,7 +223,7 @@ def _before(now: Project, changes: Changes, packages: Mapping[str, Changes | Non
 
 
 def _restored(changes: Changes, files: ProjectFiles, tree: Path) -> Path:
-    """Restore what changed, and link to what did not. Returns what stands for the folder of these changes."""
+    """Restore the changed files, and link to the others. Returns the folder that stands for that of the changes."""
     folder = changes.restore(tree)
     for path in files.paths:
         if path not in changes.files and not (folder / path).is_symlink():
@@ -234,14 +234,14 @@ def _restored(changes: Changes, files: ProjectFiles, tree: Path) -> Path:
 
 def _said(project: Project, root: Path) -> _Said:
     profiles, settings = _written(root / _PROFILES), _written(root / _PROJECT) or {}
-    # only a template that is plain YAML equals another
+    # a template that is not plain YAML equals no other
     profile = object() if profiles is None else profiles.get(project.env, profiles.get("default"))
     increments = (settings.get("models") or {}).get("incremental") or {}
     return _Said(project, profile, {model_name(str(name)): said for name, said in increments.items()})
 
 
 def _written(path: Path) -> dict[str, Any] | None:
-    """The mapping in a YAML file; None if it is none."""
+    """Return the mapping in a YAML file; None if the file contains something else."""
     text = path.read_text(encoding="utf-8-sig", errors="replace") if path.is_file() else ""
     file = parse_yaml(text, path)
     return file.content if isinstance(file, YamlFile) and isinstance(file.content, dict) else None
@@ -251,7 +251,7 @@ def _written(path: Path) -> dict[str, Any] | None:
 
 
 def _different(earlier: _Said, later: _Said) -> Iterator[str]:
-    """Name the nodes of a project that another one says something else of."""
+    """Yield the names of the nodes of a project that an earlier one defines differently."""
     before, now = earlier.project, later.project
     if before.secrets != now.secrets:
         yield from _all(now)
@@ -294,12 +294,12 @@ def _sql_models(project: Project) -> Iterator[tuple[Model, SqlBody]]:
 
 
 def _calling(project: Project, macros: Collection[str] | None) -> Iterator[str]:
-    """SQL models that use one of these macros; all for None, as where one is gone another name may stand in."""
+    """Yield the SQL models that use one of these macros; all for None: a name of a removed macro may mean another."""
     return (model.name for model, body in _sql_models(project) if macros is None or body.macros & set(macros))
 
 
 def _macros(project: Project, files: Collection[Path]) -> frozenset[str]:
-    """The names of the macros in files."""
+    """Return the names of the macros in files."""
     from fft_core.project.read.sql_file import new_environment, parse_macros  # Jinja is slow to import
 
     jinja = new_environment() if files else None

@@ -1,4 +1,4 @@
-"""Which files of a folder changed since a commit, and what they were then."""
+"""The files of a folder that changed since a commit, and their content at that commit."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Changes:
-    """What differs between a commit and now, in one folder; paths are relative to it.
+    """The differences between a commit and the working tree, in one folder; paths are relative to it.
 
-    Now is the working tree: what is committed since, staged, only edited, deleted, or new and not ignored. A file that
-    was renamed is both of its names.
+    The working tree has later commits, staged and other edits, deletions, and new files that git does not ignore. A
+    renamed file counts under both names.
 
     Attributes:
         root: The folder.
-        repository: The folder of the repository that it is in.
-        commit: The commit, by its hash.
+        repository: The root folder of its repository.
+        commit: The hash of the commit.
         files: The files that differ.
-        earlier: Those of them that were in the commit.
+        earlier: Those of them that exist in the commit.
     """
 
     root: Path
@@ -38,14 +38,14 @@ class Changes:
     earlier: frozenset[Path]
 
     def restore(self, tree: Path) -> Path:
-        """Write the files that differ, as they were, below a folder that stands for the repository.
+        """Write the files that differ, as they are in the commit, below a folder that stands for the repository.
 
         Returns:
-            What stands for the folder of these changes there.
+            The folder in it that stands for the folder of these changes.
         """
         names = b"".join(os.fsencode(path) + b"\0" for path in sorted(self.earlier))
         with tempfile.TemporaryDirectory(prefix="fft-index-") as folder:
-            index = Path(folder) / "index"  # the user's own stays as it is
+            index = Path(folder) / "index"  # the user's own index stays as it is
             _git(self.root, "read-tree", self.commit, index=index)
             _git(self.root, "checkout-index", "--force", "-z", "--stdin", f"--prefix={tree}/", given=names, index=index)
         restored = tree / self.root.relative_to(self.repository)
@@ -54,15 +54,15 @@ class Changes:
 
 
 def changes_since(root: Path, ref: str, kept: Path) -> Changes:
-    """Find what changed in a folder since a commit.
+    """Find the files of a folder that changed since a commit.
 
     Args:
         root: The folder, anywhere in a repository.
-        ref: The commit, as git understands it.
-        kept: A file that git must not ignore: where it does, it sees no change of what lies beside it.
+        ref: The commit, in any form that git accepts.
+        kept: A file that git must not ignore: if it does, it does not report changes of the files beside it either.
 
     Raises:
-        FftError: git is not installed, the folder is in no repository or is ignored, or there is no such commit.
+        FftError: git is not installed, the folder is outside of a repository or ignored, or the commit does not exist.
     """
     root = root.resolve()
     repository = os.fsdecode(_git(root, "rev-parse", "--show-toplevel")).rstrip("\n")
@@ -88,7 +88,7 @@ def _paths(names: bytes) -> Iterator[Path]:
 
 
 def _git(root: Path, *arguments: str, given: bytes = b"", index: Path | None = None) -> bytes:
-    """Run git in a folder; return what it prints."""
+    """Run git in a folder; return its output."""
     ended = _run(root, *arguments, given=given, index=index)
     if ended.returncode == 0:
         return ended.stdout

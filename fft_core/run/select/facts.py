@@ -1,4 +1,4 @@
-"""A selection as the command line takes it: the grammar, with what only the warehouse, the last run and git know."""
+"""Selections of the command line: the grammar, with facts from the warehouse, the last run and git."""
 
 from __future__ import annotations
 
@@ -22,32 +22,32 @@ def select_nodes(
     changed_since: str | None = None,
     run: Run | None = None,
 ) -> frozenset[str]:
-    """Choose stored models and seeds by name, in the grammar of `select`.
+    """Select stored models and seeds by name, in the grammar of `select`.
 
-    The database is opened, read-only, where an expression says `state:`; the results of the last run are read where
-    one says `result:`.
+    The database is opened, read-only, if an expression contains `state:`; the results of the last run are read if one
+    contains `result:`.
 
     Args:
-        project: What is chosen from.
-        expressions: All of it where there is none.
-        exclude: What to leave out.
-        changed_since: Keep only what changed since this commit, and what reads it.
-        run: The run that they are chosen for: what identifies the nodes is worked out once for both.
+        project: The project to select from.
+        expressions: The selection; empty: everything.
+        exclude: Nodes to leave out, in the same grammar.
+        changed_since: Keep only the nodes that changed since this commit, and those that depend on them.
+        run: The run for which nodes are selected: both then share the identities of the nodes.
 
     Raises:
-        FftError: an expression is wrong, or what it asks for cannot be known.
+        FftError: an expression is not valid, or its facts cannot be read.
     """
     asked = _Asked(project, run or Run(project))
     chosen = select(project, expressions, exclude, {"state": asked.state, "result": asked.result})
     if changed_since is None:
         return chosen
-    from fft_core.run.select.changed import affected_nodes  # with git, which most commands do not ask
+    from fft_core.run.select.changed import affected_nodes  # for git, which most commands do not need
 
     return chosen & affected_nodes(project, changed_since)
 
 
 class _Asked:
-    """What was asked for, once each."""
+    """The facts that expressions need, each found once."""
 
     def __init__(self, project: Project, run: Run) -> None:
         self._project = project
@@ -64,7 +64,7 @@ class _Asked:
     @cached_property
     def _modified(self) -> frozenset[str]:
         rebuilder = Rebuilder(self._project, self._run.identities, Request(), defer=self._run.defer)
-        with self._run.open(read_only=True) as warehouse:
+        with self._run.open(read_only=True, late=True) as warehouse:
             return rebuilder.modified(warehouse)
 
     @cached_property
@@ -75,13 +75,13 @@ class _Asked:
 def select_checks(
     project: Project, expressions: Sequence[str] = (), exclude: Sequence[str] = (), *, changed_since: str | None = None
 ) -> tuple[Check, ...]:
-    """Choose checks: those of the nodes that an expression selects, and those that it means themselves.
+    """Select checks: those of the nodes that an expression selects, and those that it names themselves.
 
-    A check is meant by its name, by its tag (`tag:fk`, or only `fk` where no model or seed is called so), and a check
-    of a source by `source:`. All checks are chosen where there is no expression.
+    A check is named by its name, or by its tag (`tag:fk`, or only `fk` if no model or seed has that name), and a check
+    of a source by `source:`. Without expressions, all checks are selected.
 
     Raises:
-        FftError: an expression is wrong, or what it asks for cannot be known.
+        FftError: an expression is not valid, or its facts cannot be read.
     """
     meaning = meaning_of_checks(project, lambda term: select_nodes(project, [term]))
     chosen = choose(map(identity_of, project.checks), expressions, exclude, meaning)

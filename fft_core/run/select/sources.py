@@ -1,4 +1,4 @@
-"""Which sources a command means."""
+"""The sources that a command selects."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from fft_core.project.model.selection import choose
 
 
 def select_sources(project: Project, expressions: Sequence[str] = ()) -> tuple[Source, ...]:
-    """Choose sources: `crm`, `crm.users` or a glob, with or without `source:` in front, or `tag:nightly`.
+    """Select sources: `crm`, `crm.users` or a glob, with or without `source:` in front, or `tag:nightly`.
 
     A space unites, a comma intersects, and a repeated expression narrows, as for models.
 
     Raises:
-        FftError: a name is no source's.
+        FftError: a name is not that of a source.
     """
     chosen = choose(project.sources, expressions, (), lambda term: [s.name for s in _matching(project, term)])
     return tuple(source for name, source in project.sources.items() if name in chosen)

@@ -1,4 +1,4 @@
-"""SQLite. `SPEC` is what is known of it before a database is opened."""
+"""SQLite. `SPEC` has the facts about it that need no open database."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ dev:
 
 
 def namespace(settings: Mapping[str, Any]) -> Namespace:
-    """Return where a profile's relations lie: a file is one schema."""
+    """Return the schema of a profile's relations: a file is one schema."""
     return Namespace("main")
 
 
 def owns_file(path: Path) -> bool:
-    """Tell whether a file holds rows that were built here, or lies beside one that does, as its log."""
+    """Return whether a file is a database with rows that FFT has built, or the log of such a file."""
     if path.name.endswith(("-wal", "-shm")):
         path = path.with_name(path.name[:-4])
     with path.open("rb") as file:

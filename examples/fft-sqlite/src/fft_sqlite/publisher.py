@@ -1,4 +1,4 @@
-"""How rows are published: in a transaction, whose table has another name until it takes the published one's place."""
+"""Publishing in a transaction: its table has another name until it replaces the published one."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ CREATE_STAMPS = f'create table if not exists main."{STAMPS}" (name TEXT primary 
 
 
 class SqlitePublisher(RenameInTransaction):
-    """Keeps stamps in a table, beside what the relation is made of: the text that SQLite keeps of its CREATE.
+    """Publishes by rename, and stores stamps in a table, beside a digest of the relation's CREATE, which SQLite keeps.
 
-    Each table has a comment of its own in that text, so that one that is dropped and made again is another one. Where
-    its rows lie, its root page, would not tell that: a page is used again, and VACUUM gives it another number.
+    Each table has a unique comment in the text of its CREATE, so that a table that is dropped and created again by hand
+    differs. The root page of its rows would not show that: a page is used again, and VACUUM changes its number.
     """
 
     def __init__(self, session: SqliteSession) -> None:

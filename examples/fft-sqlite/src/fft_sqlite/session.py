@@ -25,11 +25,11 @@ from fft_sqlite.spelling import NO_TYPE, SPELLING
 from fft_sqlite.values import SqliteFrames, SqliteTypes
 
 _SETTINGS = (
-    "pragma legacy_alter_table = on",  # views over a table stay as they are when another takes its place
+    "pragma legacy_alter_table = on",  # views over a table stay as they are when another table replaces it
     "pragma temp_store = memory",
 )
 _Given = TypeVar("_Given")
-_BUSY_SECONDS = 0.1  # SQLite waits that long by itself, and then we look whether we are to go on
+_BUSY_SECONDS = 0.1  # SQLite waits for this time by itself; then the session decides whether to try again
 _AFFINITIES = {"INT": "INTEGER", "NUM": "NUMERIC", "": NO_TYPE}
 
 
@@ -64,13 +64,13 @@ class SqliteSession(BaseSession):
             place, uri=True, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
         )
         self._connection.create_function("md5", 1, _md5, deterministic=True)
-        if sys.version_info >= (3, 12):  # else a quoted name that is no column is a text
+        if sys.version_info >= (3, 12):  # else a quoted name that is not a column is a text
             self._connection.setconfig(sqlite3.SQLITE_DBCONFIG_DQS_DML, False)
             self._connection.setconfig(sqlite3.SQLITE_DBCONFIG_DQS_DDL, False)
         for setting in _SETTINGS:
             self._connection.execute(setting)
         if not read_only:
-            self.execute("pragma journal_mode = wal")  # who reads does not wait for who writes
+            self.execute("pragma journal_mode = wal")  # readers do not wait for writers
             self.execute(CREATE_STAMPS)
 
     def execute(self, sql: str) -> Stats:
@@ -156,7 +156,7 @@ class SqliteSession(BaseSession):
 
     @property
     def _stamps(self) -> str:
-        """Spell the table of stamps; a file that others made, and that is only read, has none."""
+        """The table of stamps as SQL; one row of NULL for a read-only file of others, which has no such table."""
         is_there = self.fetch(f"select 1 from main.sqlite_schema where name = '{STAMPS}'")
         return f'main."{STAMPS}"' if is_there else "(select null as name, null as stamp, null as signature)"
 
@@ -173,7 +173,7 @@ class SqliteSession(BaseSession):
     def _columns_of(self, table: str) -> tuple[ColumnType, ...]:
         try:
             return self.columns(table)
-        except StatementError:  # a view of what is not there any more
+        except StatementError:  # a view over a table that no longer exists
             return ()
 
     def _retried(self, call: Callable[[], _Given]) -> _Given:
@@ -200,7 +200,7 @@ class SqliteSession(BaseSession):
                 said = f"another session writes to the database for more than {self._timeout:g} s"
                 raise BusyError(said, hint="Wait for that run, or end it.") from error
             raise _rejected(error, sql) from error
-        except (sqlite3.Error, sqlite3.Warning, ValueError) as error:  # two statements, a text that is no Unicode
+        except (sqlite3.Error, sqlite3.Warning, ValueError) as error:  # two statements, a text that is not Unicode
             raise _rejected(error, sql) from error
         finally:
             self.trace.ended(sql, started)
@@ -211,11 +211,11 @@ def _is_busy(error: sqlite3.OperationalError) -> bool:
 
 
 def _code(error: sqlite3.Error) -> str:
-    return getattr(error, "sqlite_errorname", "")  # of an error of the driver there is none
+    return getattr(error, "sqlite_errorname", "")  # an error of the driver itself has none
 
 
 def _folded(name: str) -> str:
-    """Return a name as SQLite compares it: in any case, of the letters of ASCII."""
+    """Return a name as SQLite compares it: without the case of ASCII letters."""
     return "".join(letter.lower() if letter.isascii() else letter for letter in name)
 
 
@@ -230,7 +230,7 @@ def _rejected(error: Exception, sql: str) -> StatementError:
 
 
 def _described(connection: sqlite3.Connection, query: str) -> list[tuple[str, str]]:
-    """Give names and types of a query: as declared where it only names a column, else as SQLite would cast."""
+    """Return the names and types of a query: the declared type of a plain column, else the type of SQLite's cast."""
     try:
         connection.execute(f"create temp view _ff_described as\n{query}")
         declared = connection.execute("pragma temp.table_info(_ff_described)").fetchall()
@@ -244,7 +244,7 @@ def _described(connection: sqlite3.Connection, query: str) -> list[tuple[str, st
 
 
 def _as_written(connection: sqlite3.Connection, query: str, names: list[str]) -> list[str]:
-    """Give the names that a query has itself: in a view, the second one called `a` is `a:1`."""
+    """Return the names that the query itself has: in a view, the second column with the name `a` is `a:1`."""
     if not any(re.fullmatch(r".*:\d+", name) for name in names):
         return names
     try:

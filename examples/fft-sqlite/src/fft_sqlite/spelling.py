@@ -1,4 +1,4 @@
-"""The SQL of SQLite, as far as it is not that of the base."""
+"""The SQL of SQLite, as far as it differs from that of the base."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from fft_core.engines.protocol import ColumnType, RelationKind
 
 NO_TYPE = "BLOB"  # a column without a type, which keeps every value as it is
-_TIME = "TIMESTAMP TEXT"  # a type with TEXT in its name keeps texts
+_TIME = "TIMESTAMP TEXT"  # a type with TEXT in its name stores texts
 
 
 class SqliteSpelling(Spelling):
@@ -65,11 +65,11 @@ class SqliteSpelling(Spelling):
     def earlier(self, time: str, interval: str) -> str:
         number, unit = interval.split()
         back = f"-{int(number) * 7} days" if unit.startswith("week") else f"-{interval}"
-        return f"substr(datetime({time}, '{back}'), 1, length({time}))"  # of dates, the date
+        return f"substr(datetime({time}, '{back}'), 1, length({time}))"  # for a date, only the date
 
     def cast_to(self, value: str, type: str) -> str:
         if not re.search("INT|TEXT|CHAR|REAL|FLOA|DOUB|DEC|NUM|BOOL", type.upper()):
-            return value  # SQLite would take it for a number, or make bytes of it
+            return value  # SQLite would convert it to a number or to bytes
         if type == self.types["boolean"]:
             return f"case lower({value}) when 'true' then 1 when 'false' then 0 else cast({value} as integer) end"
         return super().cast_to(value, type)

@@ -1,4 +1,4 @@
-"""The types of SQLite, which are advice, and the values that it holds: numbers, texts and bytes."""
+"""The types of SQLite, which are only hints, and the values that it stores: numbers, texts and bytes."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class SqliteFrames(SqlFrames):
 
 
 def _number(value: Decimal) -> int | float:
-    """Return a decimal as a number of SQLite. Raises ValueError for one that would be rounded."""
+    """Return a decimal as a number of SQLite. Raises ValueError for a decimal that would be rounded."""
     if value == value.to_integral_value() and abs(value) < 2**63:
         return int(value)
     if Decimal(repr(float(value))) != value:
