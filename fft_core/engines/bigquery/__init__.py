@@ -44,16 +44,41 @@ SPEC = EngineSpec(
     name="bigquery",
     title="BigQuery",
     settings={
-        "project": Setting("FF_BQ_PROJECT", required=True, example="my-project"),
-        "dataset": Setting("FF_BQ_DATASET", required=True, example="dev"),
-        "location": Setting("FF_BQ_LOCATION"),
-        "use_bigframes": Setting("FF_BQ_USE_BIGFRAMES", "truth", default=True),
-        "allow_create_dataset": Setting("FF_BQ_ALLOW_CREATE_DATASET", "truth", default=False),
-        "keyfile": Setting("FF_BQ_KEYFILE", "path"),
-        "impersonate_service_account": Setting("FF_BQ_IMPERSONATE_SERVICE_ACCOUNT"),
-        "maximum_bytes_billed": Setting("FF_BQ_MAXIMUM_BYTES_BILLED", "whole number", at_least=1),
-        "retry_seconds": Setting("FF_BQ_RETRY_SECONDS", "whole number", default=600, at_least=0),
-        "endpoint": Setting("FF_BQ_ENDPOINT"),
+        "project": Setting(
+            "FF_BQ_PROJECT",
+            required=True,
+            example="my-project",
+            description="The project of the relations; its jobs are billed to it.",
+        ),
+        "dataset": Setting("FF_BQ_DATASET", required=True, example="dev", description="The dataset of the relations."),
+        "location": Setting("FF_BQ_LOCATION", description="The location of jobs and of datasets that are created."),
+        "use_bigframes": Setting(
+            "FF_BQ_USE_BIGFRAMES",
+            "truth",
+            default=True,
+            description="Whether Python models can take frames of BigQuery DataFrames.",
+        ),
+        "allow_create_dataset": Setting(
+            "FF_BQ_ALLOW_CREATE_DATASET", "truth", default=False, description="Whether a missing dataset is created."
+        ),
+        "keyfile": Setting("FF_BQ_KEYFILE", "path", description="The file with the key of a service account."),
+        "impersonate_service_account": Setting(
+            "FF_BQ_IMPERSONATE_SERVICE_ACCOUNT", description="The service account whose roles are used."
+        ),
+        "maximum_bytes_billed": Setting(
+            "FF_BQ_MAXIMUM_BYTES_BILLED",
+            "whole number",
+            at_least=1,
+            description="The largest number of bytes that a query may be billed for.",
+        ),
+        "retry_seconds": Setting(
+            "FF_BQ_RETRY_SECONDS",
+            "whole number",
+            default=600,
+            at_least=0,
+            description="How long a request is repeated if the service is busy.",
+        ),
+        "endpoint": Setting("FF_BQ_ENDPOINT", description="The address of a private endpoint, or of an emulator."),
     },
     can=Capabilities(
         one_writer_process=No("a service has any number of sessions"),
