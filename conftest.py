@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).parent / "tests" / "core"))
 sys.path.insert(0, str(Path(__file__).parent / "tests" / "prefect"))
 sys.path.insert(0, str(Path(__file__).parent / "tests" / "serve"))
 
+from bqemulator_server import bqemulator_or_skipped
 from fakesnow_server import fakesnow_or_skipped
 from postgres_server import drop_schema, new_schema, running_server
 from prefect_runs import prefect_api, run_flow
@@ -88,6 +89,12 @@ def postgres_dsn() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def snowflake_server() -> Iterator[Mapping[str, Any]]:
     with fakesnow_or_skipped() as settings:
+        yield settings
+
+
+@pytest.fixture(scope="session")
+def bigquery_server() -> Iterator[Mapping[str, Any]]:
+    with bqemulator_or_skipped() as settings:
         yield settings
 
 

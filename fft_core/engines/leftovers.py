@@ -24,8 +24,8 @@ def swap_name(name: str, begun: float | None = None) -> str:
 
 def remove_leftovers(session: Session, relation: Relation) -> None:
     """Drop stages of a relation that are older than a day: their builds have ended."""
-    names = session.fetch(session.spelling.names_like(relation, _prefix(relation.name)))
-    left = [relation.named(name) for (name,) in names if _is_old(name)]
+    names = session.names_beside(relation, _prefix(relation.name))
+    left = [relation.named(name) for name in names if _is_old(name)]
     for stage, info in session.inspect(left).items() if left else ():
         session.execute(session.spelling.drop(stage, info.kind))
 

@@ -439,6 +439,9 @@ class Session(Protocol):
     def create_temporary(self, name: str, query: str, kind: RelationKind = "table") -> Stats:
         """Create a temporary table or view from a query, at `temporary(name)`; only this session sees it."""
 
+    def names_beside(self, relation: Relation, prefix: str) -> Sequence[str]:
+        """Return the names of what lies in the schema of a relation and begins so, as the database keeps them."""
+
     def create_schema(self, relation: Relation) -> None:
         """Create the schema of a relation, if it is missing."""
 

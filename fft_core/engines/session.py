@@ -194,6 +194,9 @@ class BaseSession(ABC):
     def create_temporary(self, name: str, query: str, kind: RelationKind = "table") -> Stats:
         return self.execute(self.spelling.create_temporary(name, query, kind))
 
+    def names_beside(self, relation: Relation, prefix: str) -> Sequence[str]:
+        return [name for (name,) in self.fetch(self.spelling.names_like(relation, prefix))]
+
     def create_schema(self, relation: Relation) -> None:
         self.execute(self.spelling.create_schema(relation))
 

@@ -72,9 +72,9 @@ class Shop:
         """Return the names of the tables beside the records; none on an engine without a list of its tables."""
         with self.opened() as run:
             warehouse = run.sessions.of_thread()
-            names = warehouse.engine.fetch(warehouse.engine.spelling.names_like(warehouse.relation("m"), ""))
+            names = warehouse.engine.names_beside(warehouse.relation("m"), "")
         ours = {"_ff_meta", "_ff_migrations", "_ff_stamps"}
-        return {name.lower() for (name,) in names} - ours
+        return {name.lower() for name in names} - ours
 
 
 PROJECT_YML = "name: tested\nversion: '1'\ntests:\n  {}\n"

@@ -164,6 +164,7 @@ def planned_relations(project: Project) -> Callable[[str | SourceName], Relation
 
 def open_warehouse(
     project: Project,
+    /,  # an engine may have a setting of this name
     profile: Profile | None = None,
     *,
     read_only: bool = False,

@@ -72,6 +72,8 @@ def test_versions_are_those_that_are_installed() -> None:
     assert shown.lines == [
         f"fft {version('fft-dagster')}",
         f"dagster {version('dagster')}",
+        f"google-cloud-bigquery {version('google-cloud-bigquery')}",
+        f"bigframes {version('bigframes')}",
         f"duckdb {version('duckdb')}",
         f"psycopg {version('psycopg')}",
         f"snowflake-connector-python {version('snowflake-connector-python')}",

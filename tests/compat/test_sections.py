@@ -353,7 +353,7 @@ def test_a_profile_may_have_parts_for_engines_that_are_not_installed(tmp_path: P
             "dev: {engine: duckdb, duckdb: {path: \"{{ env('NOT_SET') }}\"}}",
             "profiles.yml:1: environment variable NOT_SET",
         ),
-        ("dev: {engine: bigquery, bigquery: {}}", "profiles.yml:1: unknown engine 'bigquery'"),
+        ("dev: {engine: redshift, redshift: {}}", "profiles.yml:1: unknown engine 'redshift'"),
     ],
 )
 def test_a_profile_that_cannot_be_used_is_an_error(tmp_path: Path, text: str, said: str) -> None:

@@ -8,9 +8,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import fakesnow_server
 import pytest
 from postgres_server import drop_schema, new_schema
+
+from fft_core.engines.protocol import open_session
+from fft_core.engines.spec.registry import spec_of
+
+SERVERS = {"snowflake_snowpark": "snowflake_server", "bigquery": "bigquery_server"}  # the fixture of each
 
 
 @dataclass(frozen=True)
@@ -34,18 +38,24 @@ class Target:
     @property
     def placeless(self) -> str:
         """Settings without a place, as text of a profiles.yml: for tests that give the place when they open it."""
-        given = {"dsn": "postgresql://"} if self.given is None else {**self.given, "schema": "none"}
+        given = {"dsn": "postgresql://"} if self.given is None else {**self.given, self._schema: "none"}
         return f"{self.server}: {json.dumps(given)}"
+
+    @property
+    def _schema(self) -> str:
+        return spec_of(self.server).schema_setting
 
     @contextmanager
     def settings(self, path: str = ":memory:") -> Iterator[Mapping[str, Any]]:
         """Give the settings of a database that is empty now and of nobody else; a file stays, a schema is dropped."""
         if self.given is not None:
-            schema = new_schema()
+            settings = {**self.given, self._schema: new_schema()}
             try:
-                yield {**self.given, "schema": schema}
+                yield settings
             finally:
-                fakesnow_server.drop_schema(self.given, schema)
+                session = open_session(self.server, settings)
+                session.execute(session.spelling.drop_schema(session.relation("")))
+                session.close()
             return
         if self.dsn is None:
             yield {"path": path}
@@ -70,4 +80,4 @@ def target_of(request: pytest.FixtureRequest) -> Target:
             return Target()
         case "postgres":
             return Target(request.getfixturevalue("postgres_dsn"))
-    return Target(None, request.param, request.getfixturevalue("snowflake_server"))
+    return Target(None, request.param, request.getfixturevalue(SERVERS[request.param]))

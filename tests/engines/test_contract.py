@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import bqemulator_server
 import fakesnow_server
 import pytest
 from autocommit_installed import autocommit_installed
@@ -57,6 +58,19 @@ class TestSnowflake(EngineContract):
         schema = new_schema()
         yield {**snowflake_server, "schema": schema}
         fakesnow_server.drop_schema(snowflake_server, schema)
+
+
+class TestBigQuery(EngineContract):
+    """Against bqemulator, an emulator: docs/reference/bigquery.md says what that proves, and what it does not."""
+
+    engine = "bigquery"
+    levels = ALL
+
+    @pytest.fixture
+    def settings(self, bigquery_server: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+        dataset = new_schema()
+        yield {**bigquery_server, "dataset": dataset}
+        bqemulator_server.drop_dataset(bigquery_server, dataset)
 
 
 def test_a_wrong_claim_fails_either_way() -> None:

@@ -47,14 +47,12 @@ class Bench:
         """Replace the source's table, as somebody else would."""
         table = self.warehouse.relation(SourceName("raw", "events")).sql(self.warehouse.engine.spelling)
         typed = ", ".join(f"cast({name} as {kind}) as {name}" for name, kind in columns.items())
-        values = (
-            ", ".join(f"({self.warehouse.engine.spelling.literals(row)})" for row in rows)
-            or f"({self.warehouse.engine.spelling.literals([None] * len(columns))})"
-        )
-        names, limit = ", ".join(columns), "" if rows else " limit 0"
+        spelling = self.warehouse.engine.spelling
+        spelled = [[spelling.literal(value) for value in row] for row in rows or [(None,) * len(columns)]]
+        given, limit = spelling.given([*columns], spelled), "" if rows else " limit 0"
         execute = self.warehouse.engine.execute
         execute(f"drop table if exists {table}")
-        execute(f"create table {table} as select {typed} from (values {values}) as t({names}){limit}")
+        execute(f"create table {table} as select {typed} from {given}{limit}")
 
     def reload(self) -> Warehouse:
         project = load_project(self.root, "dev", environment={})

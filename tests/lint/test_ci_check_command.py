@@ -132,7 +132,7 @@ def test_warnings_alone_are_no_failure(shop: Path) -> None:
 
 
 def test_a_profile_need_not_be_named(shop: Path) -> None:
-    profiles = "odd: 1\nbq: {engine: bigquery}\nx_utest: {engine: duckdb}\ndev_duckdb: {engine: duckdb}\n"
+    profiles = "odd: 1\nrs: {engine: redshift}\nx_utest: {engine: duckdb}\ndev_duckdb: {engine: duckdb}\n"
     write(shop, {"profiles.yml": profiles, "models/ein kauf/orders.ff.sql": "select 1 as id", "sources.yml": ""})
     write(shop, {"models/users.ff.sql": "select id\nfrom {{ ref('orders') }}"})
     assert ci_check(".", cwd=shop) == Finished(0, "nothing found\n", "")
@@ -166,7 +166,8 @@ def test_files_that_cannot_be_written_and_folders_without_a_project(tmp_path: Pa
     assert nowhere.err.startswith(f"error: {tmp_path / 'nowhere'}: this is not an FFT project")
     oracle = ci_check("--engine", "oracle", cwd=tmp_path)
     assert (oracle.code, oracle.out) == (1, "")
-    assert oracle.err == "error: unknown engine 'oracle'\n    hint: Engines: duckdb, postgres, snowflake_snowpark.\n"
+    known = "bigquery, duckdb, postgres, snowflake_snowpark"
+    assert oracle.err == f"error: unknown engine 'oracle'\n    hint: Engines: {known}.\n"
 
 
 def test_a_finding_keeps_its_fingerprint_when_lines_move(tmp_path: Path) -> None:

@@ -172,18 +172,19 @@ class World:
 
     def fill_source(self, warehouse: Warehouse) -> None:
         """Write the rows of the source, as somebody else would."""
-        rows = ", ".join(f"({i}, {v})" for i, v in self.source) or "(null, null)"
-        relation, execute = warehouse.relation(SourceName("raw", SOURCE)), warehouse.engine.execute
-        table = relation.sql(warehouse.engine.spelling)
+        spelling, execute = warehouse.engine.spelling, warehouse.engine.execute
+        rows = spelling.given(["id", "val"], [(str(i), str(v)) for i, v in self.source] or [("null", "null")])
+        relation = warehouse.relation(SourceName("raw", SOURCE))
+        table = relation.sql(spelling)
         columns = "cast(id as bigint) as id, cast(val as bigint) as val"
-        query = f"select {columns} from (values {rows}) as t(id, val) where id is not null"
+        query = f"select {columns} from {rows} where id is not null"
         if self.target.engine == "duckdb":
             execute(f"create or replace table {table} as {query}")
             return
         warehouse.ensure_schema(relation)
         execute(f"create table if not exists {table} (id bigint, val bigint)")
         with warehouse.engine.transaction():  # views hang on it, so that it is not replaced
-            execute(f"delete from {table}")
+            execute(spelling.delete(relation, None))
             execute(f"insert into {table} {query}")
 
     def _files(self) -> Iterator[tuple[str, str]]:

@@ -155,7 +155,8 @@ def our_specs() -> list[EngineSpec]:
 def profiles() -> str:
     """Return the tables of profiles: the keys of all, and those of each engine."""
     specs = our_specs()
-    rows = [profile_row((ANY, key), text, _WORDS[key], specs[0]) for key, text in KEYS.items()]
+    plain = next(spec for spec in specs if spec.needs_no_server)
+    rows = [profile_row((ANY, key), text, _WORDS[key], plain) for key, text in KEYS.items()]
     texts = ["## profiles.yml", _OF_PROFILES, table(rows)]
     for spec in specs:
         examples = map(_block, example_texts(f"profiles_{spec.name}.yml"))

@@ -15,6 +15,8 @@ from fft_core.names import Relation
 if TYPE_CHECKING:
     from fft_core.engines.protocol import ColumnType, RelationKind
 
+_EXPIRES = " options(expiration_timestamp=timestamp_add(current_timestamp(), interval 2 day))"
+
 
 class BigQueryValues(BackslashSpelling):
     """Statements of BigQuery: its `timestamp` is a point in time, its `datetime` a time without a zone."""
@@ -95,6 +97,24 @@ class BigQuerySpelling(BigQueryValues):
         dataset = ".".join(self.quoted(part) for part in (relation.catalog, relation.schema) if part)
         is_named = f"substr(table_name, 1, {len(prefix)}) = {self.text(prefix)}"
         return f"select table_name from {dataset}.INFORMATION_SCHEMA.TABLES where {is_named}"
+
+    def create_expiring(self, relation: Relation, kind: RelationKind, query: str) -> str:
+        """Create a table of a query that is deleted by the service in the end, or a view."""
+        options = _EXPIRES if kind == "table" else ""
+        return f"create {self.kind(kind)} {self.relation(relation)}{options} as\n{query}"
+
+    def create_expiring_empty(self, relation: Relation, columns: Sequence[ColumnType]) -> str:
+        """Create a table of these columns that is deleted by the service in the end."""
+        spelled = ", ".join(f"{self.quoted(column.name)} {column.type}" for column in columns)
+        return f"create table {self.relation(relation)} ({spelled}){_EXPIRES}"
+
+    def drop_if_exists(self, relation: Relation, kind: RelationKind) -> str:
+        """Drop a relation if it is there."""
+        return f"drop {self.kind(kind)} if exists {self.relation(relation)}"
+
+    def in_transaction(self, statements: Sequence[str]) -> str:
+        """Run statements that change rows in one transaction, as one script."""
+        return ";\n".join(["begin transaction", *statements, "commit transaction"]) + ";"
 
     def create_temporary(self, name: str, query: str, kind: RelationKind = "table") -> str:
         return self.refuse("temporary tables outside of a session")

@@ -1,0 +1,72 @@
+"""The users and orders of the documentation, and example_project, on BigQuery's protocol: their tables are DuckDB's.
+
+The emulator runs on DuckDB and reads much that GoogleSQL refuses: in the example, make_date, `filter (where ...)`,
+concat_ws, `double precision` and `percentile_cont ... within group`. That the rows are the same shows that our
+statements, frames and types bring them there and back. Of the flights, every sixteenth is taken: the emulator sends
+rows as JSON, one by one.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as parquet
+import pytest
+from targets import Target
+from test_projects_on_snowflake import EXAMPLE, USERS_ORDERS, built
+
+EACH = 16
+
+
+@pytest.fixture(scope="module")
+def target(bigquery_server: Mapping[str, Any]) -> Target:
+    return Target(None, "bigquery", bigquery_server)
+
+
+def copied(project: Path, root: Path) -> None:
+    shutil.copytree(project, root, ignore=shutil.ignore_patterns(".*", "__pycache__"))
+    if project != EXAMPLE:
+        return
+    flights = root / "seeds" / "raw_flights.parquet"
+    table = parquet.read_table(flights)
+    parquet.write_table(table.take(pa.array(range(0, table.num_rows, EACH))), flights)
+    config = root / "project.yml"
+    kept = [line for line in config.read_text().splitlines() if "row_count_between" not in line]
+    config.write_text("\n".join(kept))
+    models = root / "models"
+    mart = models / "marts" / "mart_weather_delay.ff.sql"
+    mart.write_text(without_values(mart.read_text()))
+    for path in (models / "macros" / "cleaning.sql", models / "marts" / "mart_daily_operations.ff.sql"):
+        path.write_text(path.read_text().replace("decimal(8, 2)", "decimal(18, 3)"))  # the emulator knows no other
+
+
+def without_values(sql: str) -> str:
+    """The example's table of bands as a union: BigQuery has no VALUES in a query, and no names of columns in WITH."""
+    head, names, rows, rest = re.split(r"with bands \((.*?)\) as \(\n    values\n(.*?)\n\),\n", sql, flags=re.DOTALL)
+    columns = names.split(", ")
+    selected = []
+    for row in rows.strip().splitlines():
+        values = re.findall(r"'[^']*'|[\d.]+", row)
+        selected.append("select " + ", ".join(f"{v} as {c}" for v, c in zip(values, columns, strict=True)))
+    return f"{head}with bands as (\n{' union all '.join(selected)}\n),\n{rest}"
+
+
+@pytest.mark.parametrize("project", [USERS_ORDERS, EXAMPLE], ids=["users_orders", "example_project"])
+def test_each_table_is_that_of_duckdb(target: Target, tmp_path: Path, project: Path) -> None:
+    roots = [tmp_path / "here", tmp_path / "there"]
+    for root in roots:
+        copied(project, root)
+    with target.settings() as settings:
+        found = built(roots[0], {"engine": target.engine, target.engine: settings})
+    wanted = built(roots[1], {"engine": "duckdb", "duckdb": {"path": str(tmp_path / "db.duckdb")}})
+    assert found.keys() == wanted.keys()
+    for name, rows in wanted.items():
+        assert found[name][0] == rows[0], name
+        assert len(found[name]) == len(rows), name
+        for ours, theirs in zip(found[name], rows, strict=True):
+            assert ours == theirs, name
