@@ -1,4 +1,7 @@
-"""The `_ff_stream` table: the position of each stream, kept beside its rows and in one transaction with them."""
+"""The `_ff_stream` table: the position of each stream, kept beside its rows and in one transaction with them.
+
+Columns are only added at the end of the table. One of an older version lacks the last columns until it is written.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-from fft_core.engines.protocol import Session
+from fft_core.engines.protocol import ColumnType, Session
 from fft_core.engines.spec.spelling import TypeWord
 from fft_core.errors import BusyError, StateError, StatementError
 from fft_core.names import Relation
@@ -31,6 +34,7 @@ _COLUMNS: Mapping[str, TypeWord] = {
     "holder": "text",
     "counts": "text",
     "updated_at": "timestamp",
+    "settings": "text",
 }
 
 
@@ -81,6 +85,8 @@ class StreamState:
         holder: The process that holds the stream for longer than a transaction.
         counts: The numbers of events, late events, bad records, duplicates and batches so far.
         updated_at: The time at which the state was written, in UTC.
+        settings: The settings that the rows were written with, as `SessionSettings.to_json` returns them; None if a
+            version of FFT wrote them that did not keep the settings.
     """
 
     position: Position = field(default_factory=dict)
@@ -91,6 +97,7 @@ class StreamState:
     holder: Writer | None = None
     counts: Mapping[str, int] = field(default_factory=dict)
     updated_at: datetime | None = None
+    settings: str | None = None
 
     @property
     def holding(self) -> Writer | None:
@@ -113,7 +120,7 @@ def read_state(engine: Session, target: Relation) -> StreamState | None:
     spelling = engine.spelling
     where = f"relation = {spelling.literal(str(target))}"
     try:
-        rows = engine.fetch(f"select {', '.join(_COLUMNS)} from {table.sql(spelling)} where {where}")
+        rows = engine.fetch(f"select * from {table.sql(spelling)} where {where}")
         return _state(rows[0], engine) if rows else None
     except (StatementError, ValueError, TypeError, KeyError) as error:
         hint = f"Its row in {table} was changed by something else. `fft stream reset` writes it again."
@@ -121,7 +128,7 @@ def read_state(engine: Session, target: Relation) -> StreamState | None:
 
 
 def _state(row: tuple[Any, ...], engine: Session) -> StreamState:
-    _, position, watermark, partitions, phase, epoch, holder, counts, updated_at = row
+    _, position, watermark, partitions, phase, epoch, holder, counts, updated_at, settings, *_ = (*row, None)
     return StreamState(
         position=json.loads(position),
         watermark=None if watermark is None else engine.types.read_time(watermark),
@@ -131,14 +138,26 @@ def _state(row: tuple[Any, ...], engine: Session) -> StreamState:
         holder=Writer(**json.loads(holder)) if holder else None,
         counts=json.loads(counts),
         updated_at=engine.types.read_time(updated_at),
+        settings=_checked(settings),
     )
 
 
+def _checked(settings: str | None) -> str | None:
+    if settings is not None and not isinstance(json.loads(settings)["columns"], dict):
+        raise ValueError(f"settings is {settings!r}")
+    return settings
+
+
 def prepare_state(engine: Session, target: Relation) -> None:
-    """Create the table of the state, if it is missing."""
-    table = place_of_state(target)
+    """Create the table of the state, if it is missing; add the columns that an older version did not have."""
+    table, spelling = place_of_state(target), engine.spelling
     if table not in engine.inspect([table]):
-        engine.execute(engine.spelling.create_table(table, _COLUMNS))
+        engine.execute(spelling.create_table(table, _COLUMNS))
+        return
+    there = {column.name.lower() for column in engine.columns(spelling.select_all(table))}
+    for name, kind in _COLUMNS.items():
+        if name not in there:
+            engine.execute(spelling.add_column(table, ColumnType(name, spelling.types[kind])))
 
 
 def held_state(engine: Session, target: Relation) -> StreamState | None:
@@ -173,6 +192,7 @@ def write_state(engine: Session, target: Relation, before: StreamState | None, s
         "holder": json.dumps(vars(state.holder)) if state.holder else None,
         "counts": json.dumps(state.counts),
         "updated_at": datetime.now(UTC).replace(tzinfo=None),
+        "settings": state.settings,
     }
     where = f"relation = {spelling.literal(str(target))}"
     if not is_there:
