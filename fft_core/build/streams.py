@@ -297,7 +297,9 @@ def settings_of(model: Model) -> str:
     """Return the settings that the rows of a stream are made with, as `_ff_stream` keeps them."""
     settings, body = model.materialization, body_of(model)
     return (
-        _session_settings(settings, body).to_json() if isinstance(settings, Sessions) else table_settings(body.columns)
+        _session_settings(settings, body).to_json("model")
+        if isinstance(settings, Sessions)
+        else table_settings(body.columns)
     )
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from fft_core.engines.protocol import ColumnType
-from fft_core.errors import StreamError, nearest
+from fft_core.errors import StatementError, StreamError, nearest
 from fft_core.names.columns import ColumnNames
 from fft_core.streaming.beside import bury, refuse_dead_share
 from fft_core.streaming.intake import EventRules, take_again
@@ -16,7 +16,7 @@ from fft_core.streaming.session_sink import Batch, SessionSink, temporary_tables
 from fft_core.streaming.settings import SettingsChange
 from fft_core.streaming.source import ERROR, OFFSET, PARTITION, part_of
 from fft_core.streaming.state import StreamState
-from fft_core.streaming.tables import columns_of, declared_types
+from fft_core.streaming.tables import add_index, columns_of, declared_types
 
 _IDENTITY = frozenset({"key", "event_time", "event_id"})
 EVERYTHING = frozenset({*_IDENTITY, "columns"})
@@ -98,7 +98,7 @@ class Retake:
             kept = temporary(_KEPT, numbered)
             engine.execute(spelling.delete(events, None))
             for column in types:
-                engine.execute(spelling.change_type(events, column))
+                self._made_again(column)
             for first in range(0, count, _AT_ONCE):
                 where = f"{_NUMBER} > {first} and {_NUMBER} <= {first + _AT_ONCE}"
                 rows = engine.frames.read(f"select * from {kept.sql(spelling)} where {where}")
@@ -109,10 +109,24 @@ class Retake:
                     stored = columns_of(engine, events)
                     batch = Batch(engine, events, sink.statements([c.name for c in stored]), stored, None)
                     batch.keep(fit.rows, None, dead)
+        if engine.capabilities.indexes:
+            names = ColumnNames(column.name for column in columns_of(engine, events))
+            add_index(engine, events, str(names.find(sink.settings.event_time)))
         if count and not engine.fetch(f"select 1 from {events.sql(spelling)} limit 1"):
             raise self._none_left(count, dead)
         refuse_dead_share(sum(table.num_rows for table in dead), count, self.max_dead_share)
         return bury(engine, sink.tables, dead, now) if dead else 0
+
+    def _made_again(self, column: ColumnType) -> None:
+        """Give another type to a column, whose values are in a temporary table."""
+        engine, events = self.sink.engine, self.sink.tables.events
+        try:
+            engine.execute(engine.spelling.drop_column(events, column.name))
+        except StatementError as error:
+            hint = "If a view reads that table: drop the view, and create it again after this batch."
+            message = f"{events}: {column.name!r} must become {column.type}: {error.problem.message}"
+            raise StreamError(message, hint=hint) from error
+        engine.execute(engine.spelling.add_column(events, column))
 
     def _none_left(self, count: int, dead: Sequence[Any]) -> StreamError:
         first = next(str(error) for table in dead for error in table.column(ERROR).to_pylist())

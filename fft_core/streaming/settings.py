@@ -7,12 +7,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Literal, TypeAlias
 
 from fft_core.engines.spec.spelling import Spelling
 from fft_core.engines.spec.written_sql import read_aggregate, type_problem
 from fft_core.errors import StreamError
 from fft_core.names.sessions import taken_key, taken_measures
 
+Writing: TypeAlias = Literal["api", "model"]
 _UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 604800}
 
 
@@ -36,9 +38,13 @@ class SessionSettings:
     measures: Mapping[str, str] = field(default_factory=dict)
     columns: Mapping[str, str] = field(default_factory=dict)
 
-    def to_json(self) -> str:
-        """Return the settings as the text that is kept beside the sessions that were made with them."""
+    def to_json(self, by: Writing = "api") -> str:
+        """Return the settings as the text that is kept beside the sessions that were made with them.
+
+        `by` tells whether a model of a project writes the sessions, or a `StreamSessionizer`.
+        """
         values = {
+            "by": by,
             "sink": "sessions",
             "key": list(self.key),
             "event_time": self.event_time,
@@ -92,8 +98,13 @@ def refuse_settings(settings: SessionSettings, dialect: str) -> None:
 
 def table_settings(columns: Mapping[str, str]) -> str:
     """Return the settings of a stream into a table, as text; see `SessionSettings.to_json`."""
-    values = {"sink": "table", "columns": dict(columns)}
+    values = {"by": "model", "sink": "table", "columns": dict(columns)}
     return json.dumps(values, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
+def is_of_a_model(settings: str | None) -> bool:
+    """Return whether a model of a project wrote rows with these settings, or may have done so if they are unknown."""
+    return settings is None or json.loads(settings).get("by") == "model"
 
 
 def settings_change(before: str | None, now: str) -> SettingsChange:
@@ -105,7 +116,7 @@ def settings_change(before: str | None, now: str) -> SettingsChange:
     if before is None or before == now:
         return SettingsChange()
     old, new = json.loads(before), json.loads(now)
-    names = {name for name in (*old, *new) if old.get(name) != new.get(name)}
+    names = {name for name in (*old, *new) if name != "by" and old.get(name) != new.get(name)}
     types = {name for name, kind in new["columns"].items() if old["columns"].get(name) != kind}
     return SettingsChange(frozenset(names), frozenset(types))
 

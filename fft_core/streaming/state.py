@@ -9,7 +9,7 @@ import json
 import os
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -87,6 +87,7 @@ class StreamState:
         updated_at: The time at which the state was written, in UTC.
         settings: The settings that the rows were written with, as `SessionSettings.to_json` returns them; None if a
             version of FFT wrote them that did not keep the settings.
+        stored_as: The name of the stream in its row. A file of DuckDB that has another name now gives other names.
     """
 
     position: Position = field(default_factory=dict)
@@ -98,6 +99,7 @@ class StreamState:
     counts: Mapping[str, int] = field(default_factory=dict)
     updated_at: datetime | None = None
     settings: str | None = None
+    stored_as: str | None = field(default=None, compare=False)
 
     @property
     def holding(self) -> Writer | None:
@@ -118,9 +120,11 @@ def read_state(engine: Session, target: Relation) -> StreamState | None:
     if table not in engine.inspect([table]):
         return None
     spelling = engine.spelling
-    where = f"relation = {spelling.literal(str(target))}"
+    name, ending = str(target), "." + ".".join(target.parts[-2:])
+    where = f"relation = {spelling.literal(name)} or right(relation, {len(ending)}) = {spelling.literal(ending)}"
+    order = f"case when relation = {spelling.literal(name)} then 0 else 1 end, relation"
     try:
-        rows = engine.fetch(f"select * from {table.sql(spelling)} where {where}")
+        rows = engine.fetch(f"select * from {table.sql(spelling)} where {where} order by {order}")
         return _state(rows[0], engine) if rows else None
     except (StatementError, ValueError, TypeError, KeyError) as error:
         hint = f"Its row in {table} was changed by something else. `fft stream reset` writes it again."
@@ -128,7 +132,7 @@ def read_state(engine: Session, target: Relation) -> StreamState | None:
 
 
 def _state(row: tuple[Any, ...], engine: Session) -> StreamState:
-    _, position, watermark, partitions, phase, epoch, holder, counts, updated_at, settings, *_ = (*row, None)
+    stored_as, position, watermark, partitions, phase, epoch, holder, counts, updated_at, settings, *_ = (*row, None)
     return StreamState(
         position=json.loads(position),
         watermark=None if watermark is None else engine.types.read_time(watermark),
@@ -139,6 +143,7 @@ def _state(row: tuple[Any, ...], engine: Session) -> StreamState:
         counts=json.loads(counts),
         updated_at=engine.types.read_time(updated_at),
         settings=_checked(settings),
+        stored_as=stored_as,
     )
 
 
@@ -180,7 +185,7 @@ def write_state(engine: Session, target: Relation, before: StreamState | None, s
     Raises:
         BusyError: another process writes the stream, or has written it since the state was read.
     """
-    is_there = refuse_others(engine, target, before)
+    there = refuse_others(engine, target, before)
     table, spelling = place_of_state(target), engine.spelling
     values = {
         "relation": str(target),
@@ -194,10 +199,10 @@ def write_state(engine: Session, target: Relation, before: StreamState | None, s
         "updated_at": datetime.now(UTC).replace(tzinfo=None),
         "settings": state.settings,
     }
-    where = f"relation = {spelling.literal(str(target))}"
-    if not is_there:
+    if there is None:
         engine.execute(spelling.insert_row(table, values))
     else:  # not deleted and inserted: DuckDB frees the space of deleted rows only once there are many
+        where = f"relation = {spelling.literal(there.stored_as)}"
         engine.execute(spelling.update(table, {k: _spelled(engine, k, v) for k, v in values.items()}, where))
 
 
@@ -206,8 +211,8 @@ def _spelled(engine: Session, column: str, value: object) -> str:
     return spelling.cast("null", _COLUMNS[column]) if value is None else spelling.literal(value)
 
 
-def refuse_others(engine: Session, target: Relation, before: StreamState | None) -> bool:
-    """Return whether a stream has a state. Raise BusyError if another process holds it, or has written it since."""
+def refuse_others(engine: Session, target: Relation, before: StreamState | None) -> StreamState | None:
+    """Return the state of a stream. Raise BusyError if another process holds it, or has written it since."""
     now = read_state(engine, target)
     if now is not None and (other := now.holding):
         raise held(target, other)
@@ -215,7 +220,29 @@ def refuse_others(engine: Session, target: Relation, before: StreamState | None)
         now is not None and before is not None and (now.epoch, now.position) != (before.epoch, before.position)
     ):
         raise BusyError(f"the stream {target} was written by another process meanwhile", hint="Start this one again.")
-    return now is not None
+    return now
+
+
+def forget_state(engine: Session, target: Relation, before: StreamState | None) -> None:
+    """Delete the state of a stream that was read, if there is one.
+
+    Raises:
+        BusyError: another process writes the stream, or has written it since the state was read.
+    """
+    there = refuse_others(engine, target, before)
+    if there is not None:
+        where = f"relation = {engine.spelling.literal(there.stored_as)}"
+        engine.execute(engine.spelling.delete(place_of_state(target), where))
+
+
+def states_of(engine: Session, targets: Iterable[Relation]) -> dict[Relation, StreamState]:
+    """Return the states of those of some relations that are the tables of streams. Raises StateError."""
+    places = dict[Relation, list[Relation]]()
+    for target in targets:
+        places.setdefault(place_of_state(target), []).append(target)
+    present = engine.inspect(list(places)) if places else {}
+    read = ((target, read_state(engine, target)) for table in present for target in places[table])
+    return {target: state for target, state in read if state is not None}
 
 
 def held(target: Relation, by: Writer) -> BusyError:

@@ -94,9 +94,9 @@ class TableSink:
         fit = typed(self.engine, table, intake.events, self.policy, self.retype)
         dead.append(fit.dead)
         given, rows = fit.rows.num_rows, fit.rows
-        if self.rules.event_id is not None:
+        if self.rules.event_id is not None and given:
             rows = _last_of_each(rows, (*self.rules.key, self.rules.event_id), None)
-        if upserts:
+        if upserts and given:
             rows = _last_of_each(rows, self.rules.key, self.rules.event_time)
         counts = {"events": given, "late": late, "dead": bury(self.engine, self.tables, dead, now), "duplicates": 0}
         names = [name for name in rows.column_names if name not in (PARTITION, OFFSET, BYTES)]
