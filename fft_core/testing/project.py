@@ -26,9 +26,9 @@ def make_project(
     Args:
         root: The folder.
         files: Texts by path, as in `{"models/users.ff.sql": "select 1 as id"}`; their common indent is removed. A
-            project.yml and a profiles.yml are made if they are not among them.
+            project.yml and a profiles.yml are made if they are neither among them nor in the folder.
         engine: The engine of the profile that is made; None for the one of new projects.
-        settings: The settings of that profile.
+        settings: The settings of that profile. An engine or settings replace a profiles.yml in the folder.
         environment: The environment variables that the project sees; none by default.
 
     Raises:
@@ -41,9 +41,11 @@ def make_project(
     >>> [model.name for model in make_project(root, {"models/users.ff.sql": "select 1 as id"}).order()]
     ['users']
     """
-    engine = engine or default_engine()
-    profile = json.dumps({"dev": {"engine": engine, engine: dict(settings or {})}})
+    name = engine or default_engine()
+    profile = json.dumps({"dev": {"engine": name, name: dict(settings or {})}})
     made = {"project.yml": "name: tested\nversion: '1'\n", "profiles.yml": profile}
-    for name, text in {**made, **files}.items():
-        write_text_file(root / name, textwrap.dedent(text))
+    is_chosen = engine is not None or settings is not None
+    missing = {n: t for n, t in made.items() if (n == "profiles.yml" and is_chosen) or not (root / n).exists()}
+    for path, text in {**missing, **files}.items():
+        write_text_file(root / path, textwrap.dedent(text))
     return load_project(root, "dev", environment=dict(environment or {}))

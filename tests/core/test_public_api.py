@@ -142,3 +142,13 @@ def test_examples_of_the_documentation_use_public_names(page: Path) -> None:
 def test_the_page_has_the_examples_that_docstrings_have_not() -> None:
     blocks = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
     assert {name for name in ON_THE_PAGE if not re.search(rf"\b{name}\(", "".join(blocks))} == set()
+
+
+def test_a_project_that_is_made_again_keeps_its_files(tmp_path: Path) -> None:
+    fft_core.testing.make_project(
+        tmp_path, {"project.yml": "name: shop\nversion: '1'\n"}, settings={"path": "a.duckdb"}
+    )
+    again = fft_core.testing.make_project(tmp_path, {"models/users.ff.sql": "select 1 as id"})
+    assert (again.name, "a.duckdb" in (tmp_path / "profiles.yml").read_text()) == ("shop", True)
+    fft_core.testing.make_project(tmp_path, {}, settings={"path": "b.duckdb"})
+    assert "b.duckdb" in (tmp_path / "profiles.yml").read_text()

@@ -10,13 +10,14 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 README = ROOT / "README.md"
-GENERATED = sorted((DOCS / "reference" / "commands").glob("*.md"))
+OF_COMMANDS = sorted((DOCS / "reference" / "commands").glob("*.md"))
 DECISIONS = sorted((DOCS / "decisions").glob("*.md"))
 TUTORIAL = sorted((DOCS / "tutorial").glob("*.md"))  # they continue each other: see test_tutorial.py
-PAGES = [README, *sorted({*DOCS.rglob("*.md")} - {*GENERATED, *DECISIONS})]
+PAGES = [README, *sorted({*DOCS.rglob("*.md")} - {*DECISIONS})]
 # Pages outside of docs/: those of the examples, and the one for contributors.
 READMES = [*sorted(ROOT.glob("example*/**/README.md")), ROOT / "CONTRIBUTING.md"]
-ALL_PAGES = [*PAGES, *GENERATED, *DECISIONS]
+ALL_PAGES = [*PAGES, *DECISIONS]
+_OF_COMMAND = re.compile(r"^<!-- generated: command -->$.*?^<!-- end: command -->$", re.MULTILINE | re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,8 @@ class Block:
 
 @cache
 def blocks_of(page: Path) -> tuple[Block, ...]:
-    text = page.read_text(encoding="utf-8")
+    """The blocks of a page; test_command_pages.py tries those of the generated part of a command."""
+    text = _OF_COMMAND.sub(lambda part: "\n" * part[0].count("\n"), page.read_text(encoding="utf-8"))
     fences = re.finditer(r"^```(\w*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     return tuple(Block(f.group(1), f.group(2), text[: f.start()].count("\n") + 1) for f in fences)
 

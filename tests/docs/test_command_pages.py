@@ -1,4 +1,4 @@
-"""The pages of docs/commands are those that the commands give, and their examples work."""
+"""The generated parts of the pages of commands are those of the commands, and their examples work."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ import pytest
 
 from fft_cli.app import COMMANDS
 from fft_cli.examples import EXAMPLES
+from tools.reference import exit_codes
 from tools.reference.commands import find_commands, make_pages
+from tools.reference.parts import with_parts
 
 FOLDER = Path(__file__).parents[2] / "docs" / "reference" / "commands"
 PAGES = make_pages()
@@ -46,15 +48,31 @@ def test_every_command_has_a_page() -> None:
 def test_a_page_has_all_sections_and_each_says_something(words: str) -> None:
     text = PAGES[f"fft-{words.replace(' ', '-')}.md"]
     sections = re.findall(r"^## (.+)\n\n(\S)", text, re.MULTILINE)
-    assert [name for name, _ in sections] == SECTIONS
+    assert [name for name, _ in sections] == [*SECTIONS, "NOTES"]
     assert f"```text\nfft {words} " in text
     assert f"```bash\nfft {words}" in text
     assert "|  |" not in text, "an option has no help"
 
 
+def test_the_codes_of_commands_are_those_of_known_commands() -> None:
+    assert {*exit_codes.OWN, *exit_codes.WITHOUT_PROJECT} <= set(WORDS)
+
+
+def test_notes_stay_when_a_page_is_made_again(tmp_path: Path) -> None:
+    page = tmp_path / "fft-build.md"
+    page.write_text("# fft build\n\n<!-- generated: command -->\n\nold\n\n<!-- end: command -->\n\n## NOTES\n\nOurs.\n")
+    text = with_parts(page, {"command": lambda: "new"})
+    assert "\n\nnew\n\n<!-- end" in text
+    assert text.endswith("<!-- end: command -->\n\n## NOTES\n\nOurs.\n")
+    assert with_parts(tmp_path / "new.md", {"a": lambda: "b"}, "<!-- generated: a -->\n<!-- end: a -->\n") == (
+        "<!-- generated: a -->\n\nb\n\n<!-- end: a -->\n"
+    )
+
+
 def test_links_of_the_pages_resolve() -> None:
     for name, text in PAGES.items():
-        broken = [target for target in re.findall(r"\]\(([^)]+)\)", text) if not (FOLDER / target).exists()]
+        targets = [target.partition("#")[0] for target in re.findall(r"\]\(([^):]+)\)", text)]
+        broken = [target for target in targets if not (FOLDER / target).exists()]
         assert broken == [], name
 
 

@@ -27,6 +27,7 @@ from pages import (
     ALL_PAGES,
     DECISIONS,
     DOCS,
+    OF_COMMANDS,
     PAGES,
     README,
     READMES,
@@ -49,16 +50,28 @@ from tools.reference.commands import Entry, find_commands
 PRELUDES = {
     "executor.md": "import duckdb\ncursor = duckdb.connect()\nsql = 'select 1'\n",
     "artifacts.md": "import subprocess\nsubprocess.run(['fft', 'build', 'shop'], check=True)\n",
+    "operate.md": "import subprocess\nsubprocess.run(['fft', 'build', 'shop'], check=True)\n",
+    "why-rebuilt.md": "import subprocess\nsubprocess.run(['fft', 'build', 'shop'], check=True)\n",
 }
 OWN_FILES = {
+    "backfill.md",
+    "ci.md",
+    "deploy.md",
+    "duckdb-to-postgres.md",
     "environments.md",
+    "from-dbt.md",
     "how-it-works.md",
+    "existing-dagster.md",
     "incremental.md",
+    "operate.md",
     "packages.md",
     "review.md",
+    "schedule.md",
     "snapshots.md",
     "streaming.md",
     "unit-tests.md",
+    "why-rebuilt.md",
+    "write-a-check.md",
 }  # pages whose commands build their files
 ALONE = [page for page in PAGES if page not in TUTORIAL]  # pages that do not continue another one
 START_SECONDS = 180
@@ -322,7 +335,7 @@ def test_every_page_is_in_the_navigation_of_the_site() -> None:
                 yield from (path for value in entry for path in paths(value))
 
     site = tomllib.loads((ROOT / "zensical.toml").read_text(encoding="utf-8"))["project"]
-    pages = [page.relative_to(DOCS).as_posix() for page in PAGES[1:]]
+    pages = [page.relative_to(DOCS).as_posix() for page in PAGES[1:] if page not in OF_COMMANDS]
     others = ["reference/commands/fft.md", "decisions/index.md"]
     assert sorted(paths(site["nav"])) == sorted([*pages, *others])
 
@@ -332,19 +345,36 @@ COMMANDS_OF_FFT = [entry for entries in find_commands().values() for entry in en
 
 @pytest.mark.parametrize("entry", COMMANDS_OF_FFT, ids=lambda entry: entry.words)
 def test_every_option_is_documented(entry: Entry) -> None:
-    text = (DOCS / "reference" / "cli.md").read_text(encoding="utf-8")
+    text = (DOCS / "reference" / "commands" / entry.file).read_text(encoding="utf-8")
+    table = text.partition("## OPTIONS\n")[2].partition("\n## ")[0]
+    documented = set(
+        re.findall(r"(?<![\w-])--?[a-z][\w-]*", " ".join(re.findall(r"^\| `(.*?)` \|", table, re.MULTILINE)))
+    )
     options = {
         option
         for parameter in entry.command.params
         for option in (*parameter.opts, *parameter.secondary_opts)
         if option.startswith("-")
     }
-    assert {option for option in options if f"`{option}`" not in text and f"`{option} " not in text} == set()
+    assert options - documented == set()
 
 
 def test_every_command_of_fft_is_documented() -> None:
-    text = (DOCS / "reference" / "cli.md").read_text(encoding="utf-8")
-    assert {entry.words for entry in COMMANDS_OF_FFT if f"## fft {entry.words}\n" not in text} == set()
+    text = (DOCS / "reference" / "commands" / "fft.md").read_text(encoding="utf-8")
+    assert {entry.words for entry in COMMANDS_OF_FFT if f"[fft {entry.words}]({entry.file})" not in text} == set()
+
+
+@pytest.mark.parametrize("entry", COMMANDS_OF_FFT, ids=lambda entry: entry.words)
+def test_the_page_of_a_command_has_notes(entry: Entry) -> None:
+    """The notes stand below the generated part, which `make docs` writes again."""
+    text = (DOCS / "reference" / "commands" / entry.file).read_text(encoding="utf-8")
+    assert re.search(r"^<!-- end: command -->\n\n## NOTES\n\n\S", text, re.MULTILINE)
+
+
+def test_no_option_is_listed_by_hand_as_well() -> None:
+    """The notes of a command say more about its options, and have no second table of them."""
+    notes = {page.name: page.read_text(encoding="utf-8").partition("<!-- end: command -->")[2] for page in OF_COMMANDS}
+    assert [name for name, text in notes.items() if re.search(r"^\| `--", text, re.MULTILINE)] == []
 
 
 def test_every_kind_of_reason_is_documented() -> None:

@@ -308,3 +308,20 @@ def test_a_folder_without_a_project(tmp_path: Path) -> None:
         load_project(tmp_path / "nowhere")
     (finding,) = problems_found(caught.value)
     assert str(finding).startswith("project.yml: error: this is not an FFT project: project.yml is missing")
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("models/old.sql", "If it is a model, rename it to old.ff.sql."),
+        ("models/marts/macros/of_dbt.sql", "If it is a model, rename it to of_dbt.ff.sql."),
+        ("tests/no_orders.sql", "If it is a check, rename it to no_orders.ff.sql."),
+        ("macros/cents.sql", "Move it into models/macros."),
+        ("snapshots/users.sql", "Write it as a model with materialized='snapshot'."),
+        ("seeds/rows.json", "A seed is a file of CSV, Parquet or SQL."),
+    ],
+)
+def test_a_file_that_is_not_read(tmp_path: Path, name: str, hint: str) -> None:
+    files = {name: "select 1", "models/macros/used.sql": "{% macro used() %}1{% endmacro %}"}
+    files["models/users.ff.sql"] = "select {{ used() }} as id from {{ ref('raw_users') }}"
+    assert found(tmp_path, files) == [f"{name}: warning: this file is not read [ignored-file]\n    hint: {hint}"]

@@ -1,4 +1,4 @@
-"""A page for each command, from the commands themselves."""
+"""A page for each command: a part from the command itself, and notes by hand below it."""
 
 from __future__ import annotations
 
@@ -6,20 +6,18 @@ import inspect
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import click
 
 from fft_cli.app import app, grouped_commands
 from fft_cli.examples import EXAMPLES, Example
+from tools.reference import exit_codes
+from tools.reference.parts import with_parts
 
+PART = "command"
+FOLDER = Path(__file__).parents[2] / "docs" / "reference" / "commands"
 _MADE = "<!-- Written by `make docs` from the command itself: edit it there, and run that again. -->"
-_EXIT_CODES: Mapping[int, str] = {
-    0: "all is well; warnings count as well",
-    1: "the project is invalid, something that it needs is missing, or a model failed",
-    2: "a check of severity error or a unit test failed; also a command line that cannot be understood",
-    99: "an error in FFT itself, or below it; the trace is in `.fastflowtransform/logs/`",
-    130: "interrupted",
-}
 
 
 @dataclass(frozen=True)
@@ -51,10 +49,16 @@ def find_commands() -> dict[str, list[Entry]]:
 
 
 def make_pages() -> dict[str, str]:
-    """Return all pages by file name."""
+    """Return all pages by file name. Notes below the generated part of a page stay."""
     found = find_commands()
     pages = {entry.file: _page(entry) for entries in found.values() for entry in entries}
     return {"fft.md": _overview(found), **pages}
+
+
+def codes_of_commands() -> str:
+    """Return the table of the exit codes of single commands."""
+    entries = (entry for entries in find_commands().values() for entry in entries)
+    return exit_codes.codes_of_commands((entry.words, entry.file) for entry in entries)
 
 
 def _entries(words: str, command: click.Command | None) -> Iterator[Entry]:
@@ -66,7 +70,7 @@ def _entries(words: str, command: click.Command | None) -> Iterator[Entry]:
 
 
 def _overview(found: Mapping[str, Sequence[Entry]]) -> str:
-    lines = ["# fft", "", _MADE, "", f"{app.help} [Command line](../cli.md) is the overview.", ""]
+    lines = ["# fft", "", _MADE, "", f"{app.help} [Command line](../cli.md) describes what all commands share.", ""]
     for heading, entries in found.items():
         lines += [f"## {heading}", "", "| command | |", "|---|---|"]
         lines += [f"| [fft {entry.words}]({entry.file}) | {_cell(_text(entry.summary))} |" for entry in entries]
@@ -75,20 +79,27 @@ def _overview(found: Mapping[str, Sequence[Entry]]) -> str:
 
 
 def _page(entry: Entry) -> str:
+    """Return a page with its generated part made again. A new page has no notes."""
+    new = f"# fft {entry.words}\n\n<!-- generated: {PART} -->\n<!-- end: {PART} -->\n"
+    return with_parts(FOLDER / entry.file, {PART: lambda: _part(entry)}, new)
+
+
+def _part(entry: Entry) -> str:
     parent = click.Context(app, info_name="fft", **app.context_settings)
     context = click.Context(entry.command, parent, info_name=entry.words)
     usage = " ".join([f"fft {entry.words}", *entry.command.collect_usage_pieces(context)])
+    codes = [(str(code), said) for code, said in exit_codes.codes_of(entry.words).items()]
     sections = {
         "NAME": f"fft {entry.words}: {_text(entry.summary[0].lower() + entry.summary[1:])}",
         "SYNOPSIS": f"```text\n{usage}\n```",
         "DESCRIPTION": "\n\n".join(map(_text, _paragraphs(entry.command))),
         "OPTIONS": _options(entry.command, context),
-        "EXIT CODES": _table("code", [(str(code), said) for code, said in _EXIT_CODES.items()]),
+        "EXIT CODES": _table("code", codes),
         "EXAMPLES": "\n\n".join(f"{e.says}:\n\n```bash\n{e.typed}\n```" for e in _examples(entry)),
-        "SEE ALSO": "[Command line](../cli.md), [all commands](fft.md)",
+        "SEE ALSO": "[Command line](../cli.md), [all commands](fft.md), [exit codes](../exit-codes.md)",
     }
     body = "\n\n".join(f"## {name}\n\n{text}" for name, text in sections.items())
-    return f"# fft {entry.words}\n\n{_MADE}\n\n{body}\n"
+    return f"{_MADE}\n\n{body}"
 
 
 def _paragraphs(command: click.Command) -> list[str]:

@@ -60,13 +60,38 @@ SPEC = EngineSpec(
     name="duckdb",
     title="DuckDB",
     settings={
-        "path": Setting("FF_DUCKDB_PATH", "path", default=MEMORY),  # `:memory:` keeps nothing
-        "schema": Setting("FF_DUCKDB_SCHEMA"),
-        "catalog": Setting("FF_DUCKDB_CATALOG"),
-        "attach": Setting("FF_DUCKDB_ATTACH", "paths"),  # other files that models can be stored in, by catalog
-        "threads": Setting("FF_DUCKDB_THREADS", "whole number", at_least=1),
-        "memory_limit": Setting("FF_DUCKDB_MEMORY_LIMIT"),
-        LOCK_TIMEOUT: Setting("FF_DUCKDB_LOCK_TIMEOUT_SECONDS", "whole number", default=600, at_least=0),
+        "path": Setting(
+            "FF_DUCKDB_PATH",
+            "path",
+            default=MEMORY,
+            description="The file. `:memory:` is a database that ends with the process.",
+        ),
+        "schema": Setting("FF_DUCKDB_SCHEMA", description="The schema of relations. [default: `main`]"),
+        "catalog": Setting(
+            "FF_DUCKDB_CATALOG", description="The name of the attached database. [default: the name of the file]"
+        ),
+        "attach": Setting(
+            "FF_DUCKDB_ATTACH",
+            "paths",
+            description="Other files that models can be stored in, by the `catalog` of these models.",
+        ),
+        "threads": Setting(
+            "FF_DUCKDB_THREADS",
+            "whole number",
+            at_least=1,
+            description="The number of threads of a statement. [default: all processors]",
+        ),
+        "memory_limit": Setting(
+            "FF_DUCKDB_MEMORY_LIMIT",
+            description="The memory limit in DuckDB's notation, such as `4GB`. [default: DuckDB's]",
+        ),
+        LOCK_TIMEOUT: Setting(
+            "FF_DUCKDB_LOCK_TIMEOUT_SECONDS",
+            "whole number",
+            default=600,
+            at_least=0,
+            description="Seconds to wait for other processes that have the file open.",
+        ),
     },
     can=Capabilities(
         one_writer_process=Full(),

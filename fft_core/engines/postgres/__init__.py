@@ -39,11 +39,30 @@ SPEC = EngineSpec(
     aliases=("postgresql", "pg"),
     title="Postgres",
     settings={
-        # a connection string of libpq or SQLAlchemy; it may hold a password, and is never shown
-        "dsn": Setting("FF_PG_DSN", required=True, is_secret=True, wrong=wrong_dsn, hint=HINT, example=EXAMPLE),
-        "db_schema": Setting("FF_PG_SCHEMA"),
-        LOCK_TIMEOUT: Setting("FF_PG_LOCK_TIMEOUT_SECONDS", "whole number", default=600, at_least=0),
-        "replace_in_place_up_to_mb": Setting("FF_PG_REPLACE_IN_PLACE_UP_TO_MB", "whole number", default=16, at_least=0),
+        "dsn": Setting(
+            "FF_PG_DSN",
+            required=True,
+            is_secret=True,
+            wrong=wrong_dsn,
+            hint=HINT,
+            example=EXAMPLE,
+            description="The connection, in the form of libpq or SQLAlchemy. It is never shown.",
+        ),
+        "db_schema": Setting("FF_PG_SCHEMA", description="The schema of relations. [default: `public`]"),
+        LOCK_TIMEOUT: Setting(
+            "FF_PG_LOCK_TIMEOUT_SECONDS",
+            "whole number",
+            default=600,
+            at_least=0,
+            description="Seconds to wait for other processes that build the same relation.",
+        ),
+        "replace_in_place_up_to_mb": Setting(
+            "FF_PG_REPLACE_IN_PLACE_UP_TO_MB",
+            "whole number",
+            default=16,
+            at_least=0,
+            description="The size in MB up to which rows are replaced in place; larger tables are swapped.",
+        ),
     },
     can=Capabilities(
         one_writer_process=No("a server has any number of sessions"),

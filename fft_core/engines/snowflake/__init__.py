@@ -51,22 +51,49 @@ SPEC = EngineSpec(
     family="snowflake",
     title="Snowflake",
     settings={
-        "account": Setting("FF_SF_ACCOUNT", required=True, example="myorg-myaccount"),
-        "user": Setting("FF_SF_USER", required=True, example="transformer"),
-        "password": Setting("FF_SF_PASSWORD", is_secret=True),
-        "private_key_path": Setting("FF_SF_PRIVATE_KEY_PATH", "path"),
-        "private_key_passphrase": Setting("FF_SF_PRIVATE_KEY_PASSPHRASE", is_secret=True),
-        "token": Setting("FF_SF_TOKEN", is_secret=True),  # an OAuth token, or a programmatic access token
-        "authenticator": Setting("FF_SF_AUTHENTICATOR"),  # the connector's name for it: externalbrowser, oauth, ...
-        "warehouse": Setting("FF_SF_WAREHOUSE"),
-        "database": Setting("FF_SF_DATABASE", required=True, example="analytics"),
-        "schema": Setting("FF_SF_SCHEMA", required=True, example="dev"),
-        "role": Setting("FF_SF_ROLE"),
-        "allow_create_schema": Setting("FF_SF_ALLOW_CREATE_SCHEMA", "truth", default=False),
-        "transient": Setting("FF_SF_TRANSIENT", "truth", default=False),
-        "host": Setting("FF_SF_HOST"),
-        "port": Setting("FF_SF_PORT", "whole number", at_least=1),
-        "protocol": Setting("FF_SF_PROTOCOL"),
+        "account": Setting(
+            "FF_SF_ACCOUNT",
+            required=True,
+            example="myorg-myaccount",
+            description="The account, as in `myorg-myaccount`.",
+        ),
+        "user": Setting("FF_SF_USER", required=True, example="transformer", description="The user."),
+        "password": Setting(
+            "FF_SF_PASSWORD", is_secret=True, description="The password. A profile needs one way of signing in."
+        ),
+        "private_key_path": Setting("FF_SF_PRIVATE_KEY_PATH", "path", description="The file with the private key."),
+        "private_key_passphrase": Setting(
+            "FF_SF_PRIVATE_KEY_PASSPHRASE", is_secret=True, description="The passphrase of the private key."
+        ),
+        "token": Setting(
+            "FF_SF_TOKEN", is_secret=True, description="A token of OAuth, or a programmatic access token."
+        ),
+        "authenticator": Setting(
+            "FF_SF_AUTHENTICATOR",
+            description="The way of signing in, in the connector's words: `externalbrowser`, `oauth`, and others.",
+        ),
+        "warehouse": Setting("FF_SF_WAREHOUSE", description="The warehouse. [default: the user's]"),
+        "database": Setting(
+            "FF_SF_DATABASE", required=True, example="analytics", description="The database of relations."
+        ),
+        "schema": Setting("FF_SF_SCHEMA", required=True, example="dev", description="The schema of relations."),
+        "role": Setting("FF_SF_ROLE", description="The role. [default: the user's]"),
+        "allow_create_schema": Setting(
+            "FF_SF_ALLOW_CREATE_SCHEMA", "truth", default=False, description="`true`: a missing schema is created."
+        ),
+        "transient": Setting(
+            "FF_SF_TRANSIENT", "truth", default=False, description="`true`: published tables have no fail-safe."
+        ),
+        "host": Setting("FF_SF_HOST", description="The host of a proxy or an emulator. [default: the account's]"),
+        "port": Setting(
+            "FF_SF_PORT",
+            "whole number",
+            at_least=1,
+            description="The port of a proxy or an emulator. [default: the account's]",
+        ),
+        "protocol": Setting(
+            "FF_SF_PROTOCOL", description="The protocol of a proxy or an emulator. [default: the account's]"
+        ),
     },
     can=Capabilities(
         one_writer_process=No("a service has any number of sessions"),

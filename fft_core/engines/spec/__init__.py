@@ -123,6 +123,7 @@ class Setting:
         wrong: Returns the problem of a text, without repeating any of it; None for a valid text.
         hint: Advice for a wrong value.
         example: A value for people who set up a new project.
+        description: The meaning of the setting, for the documentation.
     """
 
     variable: str
@@ -134,6 +135,7 @@ class Setting:
     wrong: Callable[[str], str | None] | None = None
     hint: str | None = None
     example: str = ""
+    description: str = ""
 
     def read(self, value: object) -> str | int | Mapping[str, str] | None:
         """Return the value in its kind; a number may be text, as in variables and templates. Raises ValueError."""

@@ -28,6 +28,11 @@ DEFAULT_ENV = "dev"
 UNIT_TESTS = "_utest"  # suffix of the profile for unit tests
 MAX_WORKERS = "max_workers"
 FILE = Path("profiles.yml")
+KEYS = {  # the keys of a profile besides those of engines, with their meaning
+    "engine": "The engine; `FF_ENGINE` overrides it.",
+    KEY: "Templates for schemas and names, which win over those of project.yml: `schema` and `alias`.",
+    MAX_WORKERS: "The number of models that are built at a time. [default: the number of processors, at least 4]",
+}
 _BESIDE = "{{ default_schema }}{{ '_' ~ schema if schema else '' }}"  # for relations that are moved
 
 
@@ -275,7 +280,7 @@ def _profile(
 ) -> Profile:
     """Return a validated profile; `variables` maps settings to the variables that set them."""
     file, name, engine = profile.file, profile.name, spec.name
-    known = ["engine", KEY, MAX_WORKERS, *engine_names()]
+    known = [*KEYS, *engine_names()]
     own = {key: value for key, value in profile.content.items() if not _is_of_others(key, value, known)}
     _refuse_unknown_keys(own, known, file, (name,))
     _refuse_missing_variables(profile.content.get(engine), file, (name, engine))

@@ -25,11 +25,16 @@ from fft_core.project.read.python_file import (
 )
 from fft_core.project.read.sql_file import parse_template
 from fft_core.project.read.yaml_file import Key, YamlFile, shaped
-from fft_core.project.shapes.checks import CheckShape, CustomCheckShape
+from fft_core.project.shapes.check_keys import CheckShape
+from fft_core.project.shapes.checks import CustomCheckShape
 
 _HINT = 'Begin it with {{ config(type="my_check", params=["where"]) }}.'
 Described: TypeAlias = tuple[tuple[CheckParam, ...] | None, str | None]
-_CONFIG = ("type", "params", "description")
+CONFIG_KEYS = {  # the keys of config() in a check of SQL, with their meaning
+    "type": "The value of `type` in the checks that use the file.",
+    "params": "The names of its parameters. [default: none]",
+    "description": "The description of the type. [default: the comment at the start of the file]",
+}
 _OWN_KEYS = frozenset(CustomCheckShape.model_fields)
 
 
@@ -78,8 +83,8 @@ def sql_check(
     problems.extend(template.problems)
     where = Location(path, template.config_line)
     kind, params = template.config.get("type"), template.config.get("params")
-    for key in template.config.keys() - {*_CONFIG}:
-        problems.append(Problem(f"config(): unknown key {key!r}", where, nearest(key, _CONFIG)))
+    for key in template.config.keys() - {*CONFIG_KEYS}:
+        problems.append(Problem(f"config(): unknown key {key!r}", where, nearest(key, CONFIG_KEYS)))
     said = template.config.get("description")
     if said is not None and not isinstance(said, str):
         problems.append(Problem("config(description=...) must be a text", where))

@@ -36,7 +36,8 @@ def dq_test(name: str, params_model: Any = None) -> Callable[[Function], Functio
 def fft_hook(name: str | None = None, when: str | None = None) -> Callable[[Function], Function]:
     """Mark a function as a hook, which is called with one mapping.
 
-    name: The `name` of hooks in project.yml; None: the function's name.
+    Args:
+        name: The `name` of hooks in project.yml; None: the function's name.
         when: The phase of the hook; None: all.
     """
     return lambda function: function

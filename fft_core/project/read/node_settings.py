@@ -16,7 +16,7 @@ from fft_core.project.read.folder_settings import FolderSettings, Item, Section,
 from fft_core.project.read.parse import PLACE, Draft, step_settings
 from fft_core.project.read.settings import MARK, Layer, Nearness, Settings, read_layer
 from fft_core.project.read.yaml_file import YamlFile
-from fft_core.project.shapes.checks import CheckSettingsShape
+from fft_core.project.shapes.check_keys import CheckSettingsShape
 from fft_core.project.shapes.model_config import ModelConfigShape, SeedConfigShape
 from fft_core.project.shapes.project import ProjectShape
 from fft_core.project.shapes.sources import SourceSettingsShape

@@ -50,6 +50,7 @@ def model(name: Any = None, *arguments: Any, **keywords: Any) -> Any:
         name: The model's name; None: the file's stem.
         deps: Names of its inputs (models, seeds and sources), in the order of its parameters. A function of one
             parameter and several deps takes a mapping from physical relation name to frame.
+        require: Another name of `requires`.
         requires: The columns that each input must have, as {"users": {"id", "email"}}; a bare list with one dep.
         materialized: "table", which is the default, "incremental" or "snapshot".
         unique_key: The columns that identify a row; the settings of incremental models and snapshots are as in
@@ -62,6 +63,9 @@ def model(name: Any = None, *arguments: Any, **keywords: Any) -> Any:
         early_cutoff: False: do not compare its rows after a build; all models that depend on it are then rebuilt, too.
         publish: "in_place" or "swap": the way in which a table replaces the previous one on Postgres; None: by its
             size.
+        kind: Accepted without effect.
+        meta: The same settings as a mapping; the arguments beside it win.
+        settings: All other settings of `config()`.
 
     The annotation of a parameter determines the type of its frame: pandas (default), Polars, pyarrow or narwhals; or
     Ibis tables, which have no rows: the function then returns a query, which the database runs.

@@ -7,17 +7,19 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from fft_core.project import model as m
-from fft_core.project.shapes.shape import Number, Shape, milliseconds
+from fft_core.project.shapes.shape import Number, Shape, Words, milliseconds
 
 _Amount = Annotated[int, Number, Field(ge=0)]
-_Time = Annotated[int, Number, Field(ge=0), BeforeValidator(milliseconds)]
+_Time = Annotated[int, Number, Field(ge=0), BeforeValidator(milliseconds), Words("whole number, or text with a unit")]
 
 
 class LimitsShape(Shape):
     """The amounts that cause a warning, and an error."""
 
     warn: _Amount | None = None
+    """The amount from which a run ends with a warning. `warn`, `error` or both are required."""
     error: _Amount | None = None
+    """The amount from which a run fails."""
 
     @model_validator(mode="after")
     def _in_order(self) -> LimitsShape:
@@ -33,15 +35,20 @@ class LimitsShape(Shape):
 
 class TimeLimitsShape(LimitsShape):
     warn: _Time | None = None
+    """The time from which a run ends with a warning: milliseconds, or a text such as `30s`."""
     error: _Time | None = None
+    """The time from which a run fails."""
 
 
 class BudgetShape(Shape):
     """The limits for the sum of all queries of a run, a model or a tag."""
 
     bytes_scanned: LimitsShape | None = None
+    """Limits for estimated bytes, if the engine has estimates."""
     rows: LimitsShape | None = None
+    """Limits for rows."""
     query_duration_ms: TimeLimitsShape | None = None
+    """Limits for the time of statements."""
 
     def value(self) -> m.Budget:
         said = (self.bytes_scanned, self.rows, self.query_duration_ms)
@@ -50,16 +57,22 @@ class BudgetShape(Shape):
 
 class QueryLimitShape(Shape):
     max_bytes: _Amount
+    """A query that is expected to read more bytes is not run."""
 
 
 class BudgetsShape(Shape):
     """The content of budgets.yml."""
 
     version: int | str | None = None
+    """Read without effect."""
     query_limits: dict[str, QueryLimitShape] = {}
+    """Limits for single queries, by engine."""
     total: BudgetShape = BudgetShape()
+    """The budget of a run."""
     models: dict[str, BudgetShape] = {}
+    """Budgets of models, by name."""
     tags: dict[str, BudgetShape] = {}
+    """Budgets of all models with a tag, by tag."""
 
     @field_validator("query_limits", "total", "models", "tags", mode="before")
     @classmethod

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from datetime import UTC, date, datetime
 from math import isfinite
@@ -13,84 +12,22 @@ from pydantic import AfterValidator, BeforeValidator, Field, field_validator, mo
 
 from fft_core.engines.spec.patterns import common_pattern
 from fft_core.project import model as m
+from fft_core.project.shapes.check_keys import CheckShape
 from fft_core.project.shapes.conditions import whole_condition
-from fft_core.project.shapes.shape import Filled, Name, Names, Number, SettingsShape, Shape
-
-_THRESHOLD = re.compile(r"\s*(>=?)\s*(\d+(?:\.\d+)?)\s*(%?)\s*")
-
-
-def _threshold(value: Any) -> Any:  # Any: any value of YAML
-    """Read a number of rows, or a share of them. Raises ValueError."""
-    if value is None:
-        return None
-    found = _THRESHOLD.fullmatch(value) if isinstance(value, str) else None
-    if found is None:
-        raise ValueError(
-            f'{value!r} is not a threshold: write "> 10" for a number of rows, or "> 1%" for a share of them'
-        )
-    sign, number, percent = found.groups()
-    limit = float(number) if "." in number else int(number)
-    if isinstance(limit, float) and not percent:
-        raise ValueError(f"{value!r} is not a threshold: a number of rows is whole")
-    if percent and limit > 100:
-        raise ValueError(f"{value!r} is not a threshold: more than 100% cannot fail")
-    return m.Threshold(limit, is_share=bool(percent), is_reached=sign == ">=")
-
-
-Threshold: TypeAlias = Annotated[m.Threshold | None, BeforeValidator(_threshold)]
-
-
-Condition: TypeAlias = Annotated[str, AfterValidator(whole_condition)]
-
-
-class CheckShape(Shape):
-    """The keys of every check."""
-
-    table: str = ""
-    name: Name | None = None
-    severity: m.Severity = "error"
-    where: Condition | None = None
-    tags: Names = []
-    description: str | None = None
-    scope: m.Scope = "table"
-    meta: dict[str, Any] = {}
-    warn_if: Threshold = None
-    error_if: Threshold = None
-    store_failures: bool = False
-
-    @model_validator(mode="after")
-    def _thresholds_fit(self) -> Self:
-        if self.severity == "warn" and self.error_if is not None:
-            raise ValueError("error_if has no effect with severity: warn; take one of them out")
-        if self.warn_if is not None and self.error_if is not None and self.error_if.is_below(self.warn_if):
-            raise ValueError(f"warn_if ({self.warn_if}) is above error_if ({self.error_if}): it would never warn")
-        return self
-
-    def rule(self) -> m.Rule:
-        """Return the rule of the check."""
-        raise NotImplementedError  # each type has its own
-
-    def rule_of(self, node: str) -> m.Rule:
-        """Return the rule for a table, given the name by which tests refer to the table."""
-        return self.rule()
-
-    @property
-    def condition(self) -> str | None:
-        """The condition that selects the rows to judge."""
-        return self.where
-
-
-class CheckSettingsShape(SettingsShape):
-    """The settings of checks by folder and by rule."""
-
-    severity: m.Severity | None = None
-    tags: Names = []
-    store_failures: bool | None = None
+from fft_core.project.shapes.reconciliations import (
+    ReconcileCoverageShape,
+    ReconcileDiffShape,
+    ReconcileEqualShape,
+    ReconcileRatioShape,
+)
+from fft_core.project.shapes.shape import Filled, Name, Names, Number, Words
 
 
 class NotNullShape(CheckShape):
     type: Literal["not_null"]
+    """The type of the check."""
     column: str
+    """The column."""
 
     def rule(self) -> m.Rule:
         return m.NotNull(self.column)
@@ -98,7 +35,9 @@ class NotNullShape(CheckShape):
 
 class UniqueShape(CheckShape):
     type: Literal["unique"]
+    """The type of the check."""
     column: Annotated[Names, Field(min_length=1)]
+    """The column, or the columns whose values must be unique together."""
 
     def rule(self) -> m.Rule:
         return m.Unique(tuple(self.column))
@@ -112,10 +51,18 @@ def _accepted(value: Any) -> Any:  # Any: any value of YAML
     return str(value) if isinstance(value, date) else value
 
 
+_VALUES = Words("list of texts, numbers, true or false")
+
+
 class AcceptedValuesShape(CheckShape):
     type: Literal["accepted_values"]
+    """The type of the check."""
     column: str
-    values: list[str | bool | int | float] = Field(min_length=1)
+    """The column."""
+    values: Annotated[list[str | bool | int | float], Words("list of texts, numbers, true or false")] = Field(
+        min_length=1
+    )
+    """The values that may occur."""
 
     @field_validator("values", mode="before")
     @classmethod
@@ -128,9 +75,12 @@ class AcceptedValuesShape(CheckShape):
 
 class RowCountBetweenShape(CheckShape):
     type: Literal["row_count_between"]
+    """The type of the check."""
     column: None = None
     min_rows: Annotated[int, Number] = Field(default=1, ge=0)
+    """The smallest number of rows; `min` is another name."""
     max_rows: Annotated[int | None, Number] = Field(default=None, ge=0)
+    """The largest number of rows; `max` is another name."""
 
     @model_validator(mode="before")
     @classmethod
@@ -155,8 +105,11 @@ class RowCountBetweenShape(CheckShape):
 
 class GreaterEqualShape(CheckShape):
     type: Literal["greater_equal"]
+    """The type of the check."""
     column: str
+    """The column."""
     threshold: Annotated[float, Number] = 0
+    """The smallest value that passes."""
 
     def rule(self) -> m.Rule:
         return m.GreaterEqual(self.column, self.threshold)
@@ -190,14 +143,18 @@ def _bound(value: Any) -> Any:  # Any: any value of YAML
         raise ValueError(f"{value!r} is not a bound: write a number, or a date as 2024-12-31") from None
 
 
-Bound: TypeAlias = Annotated[int | float | datetime | None, BeforeValidator(_bound)]
+Bound: TypeAlias = Annotated[int | float | datetime | None, BeforeValidator(_bound), Words("number, date or time")]
 
 
 class BetweenShape(CheckShape):
     type: Literal["between"]
+    """The type of the check."""
     column: str
+    """The column."""
     min: Bound = None
+    """The smallest value that passes: a number, a date or a time. `min`, `max` or both are required."""
     max: Bound = None
+    """The largest value that passes."""
 
     @model_validator(mode="after")
     def _bounds_in_order(self) -> BetweenShape:
@@ -215,8 +172,11 @@ def _pattern(text: str) -> str:
 
 class MatchesRegexShape(CheckShape):
     type: Literal["matches_regex"]
+    """The type of the check."""
     column: str
+    """The column."""
     pattern: Annotated[Filled, AfterValidator(_pattern)]
+    """The pattern, in the syntax that all engines share."""
 
     def rule(self) -> m.Rule:
         return m.MatchesRegex(self.column, self.pattern)
@@ -226,8 +186,11 @@ class ExpressionShape(CheckShape):
     """A condition on each row. Beside a column it is about that column, which it must still name itself."""
 
     type: Literal["expression"]
+    """The type of the check."""
     column: str | None = None
+    """The column that the condition is about, for names and reports; the condition must still name it."""
     expression: Annotated[Filled, AfterValidator(whole_condition)]
+    """The condition in SQL that each row must meet."""
 
     def rule(self) -> m.Rule:
         return m.Expression(self.expression, self.column)
@@ -235,7 +198,9 @@ class ExpressionShape(CheckShape):
 
 class NotConstantShape(CheckShape):
     type: Literal["not_constant"]
+    """The type of the check."""
     column: str
+    """The column."""
 
     def rule(self) -> m.Rule:
         return m.NotConstant(self.column)
@@ -243,9 +208,13 @@ class NotConstantShape(CheckShape):
 
 class SumBetweenShape(CheckShape):
     type: Literal["sum_between"]
+    """The type of the check."""
     column: str
+    """The column."""
     min: Annotated[float | None, Number] = None
+    """The smallest sum that passes. `min`, `max` or both are required."""
     max: Annotated[float | None, Number] = None
+    """The largest sum that passes."""
 
     @model_validator(mode="after")
     def _bounds_in_order(self) -> SumBetweenShape:
@@ -258,9 +227,13 @@ class SumBetweenShape(CheckShape):
 
 class RecencyShape(CheckShape):
     type: Literal["recency"]
+    """The type of the check."""
     column: str
+    """The column with the time of a row."""
     group_by: Annotated[Names, Field(min_length=1)]
+    """The column or columns that form the groups."""
     max_delay_minutes: Annotated[float, Number] = Field(gt=0, le=1_000_000_000)
+    """The greatest age of the latest row of each group, in minutes."""
 
     def rule(self) -> m.Rule:
         return m.Recency(self.column, tuple(self.group_by), self.max_delay_minutes)
@@ -268,10 +241,13 @@ class RecencyShape(CheckShape):
 
 class ColumnTypesShape(CheckShape):
     type: Literal["column_types"]
+    """The type of the check."""
     column: None = None
     where: None = None
     columns: dict[Filled, Filled] = Field(min_length=1)
+    """The promised columns with their types."""
     exact: bool = False
+    """`true`: additional columns fail, too."""
 
     @model_validator(mode="after")
     def _each_once(self) -> ColumnTypesShape:
@@ -288,10 +264,15 @@ class DriftShape(CheckShape):
     """A drift between this build and the previous one; without a column, the whole table is measured."""
 
     type: Literal["drift"]
+    """The type of the check."""
     column: str | None = None
+    """The column that is measured; without it, the rows of the table are counted."""
     scope: Literal["table"] = "table"
+    """Always `table`."""
     measure: m.DriftMeasure | None = None
+    """The measurement that is compared with the build before. With a column, it is required. [default: `row_count`]"""
     max_change: Annotated[float, Number] = Field(default=0.2, ge=0)
+    """The largest change that passes, as a share: `0.2` is 20 percent."""
 
     @model_validator(mode="after")
     def _measure_fits(self) -> DriftShape:
@@ -311,8 +292,10 @@ class RowCountEqualsShape(CheckShape):
     """Two tables with the same number of rows; `to` is a name, as in relationships."""
 
     type: Literal["row_count_equals"]
+    """The type of the check."""
     column: None = None
     to: Filled
+    """The other table: a model, a seed, or a source as `group.table`."""
 
     @property
     def condition(self) -> str | None:
@@ -324,7 +307,9 @@ class RowCountEqualsShape(CheckShape):
 
 class NonNegativeSumShape(CheckShape):
     type: Literal["non_negative_sum"]
+    """The type of the check."""
     column: str
+    """The column."""
 
     def rule(self) -> m.Rule:
         return m.NonNegativeSum(self.column)
@@ -332,8 +317,11 @@ class NonNegativeSumShape(CheckShape):
 
 class FreshnessShape(CheckShape):
     type: Literal["freshness"]
+    """The type of the check."""
     column: str
+    """The column with the time of a row."""
     max_delay_minutes: Annotated[float, Number] = Field(gt=0, le=1_000_000_000)
+    """The greatest age of the latest row, in minutes."""
 
     def rule(self) -> m.Rule:
         return m.Freshness(self.column, self.max_delay_minutes)
@@ -343,100 +331,33 @@ class RelationshipsShape(CheckShape):
     """A foreign key; `to` is a name, also as ref('...') or source('...', '...'), which the loader resolves."""
 
     type: Literal["relationships"]
+    """The type of the check."""
     column: str
+    """The column with the foreign key."""
     to: str
+    """The other table: a model, a seed, or a source; `ref('x')` and `source('g', 't')` are read too."""
     field: str = Field(alias="to_field", default="id")  # both names of the key are read
+    """The column of the other table; `field` and `to_field` are the same key."""
 
     def rule(self) -> m.Rule:
         return m.Relationships(self.column, self.to, self.field)
-
-
-class MeasureShape(Shape):
-    """One side of a reconciliation: an aggregate over a table."""
-
-    table: Filled
-    expr: Filled
-    where: Condition | None = None
-
-    def value(self) -> m.Measure:
-        return m.Measure(self.table, self.expr, self.where)
-
-
-class KeyShape(Shape):
-    """One side of a coverage: the key of a table."""
-
-    table: Filled
-    key: Filled
-    where: Condition | None = None
-
-    def value(self) -> m.Measure:
-        return m.Measure(self.table, self.key, self.where)
-
-
-class ReconcileShape(CheckShape):
-    """A comparison of two tables; its two sides name them, each with its own `where`."""
-
-    column: None = None
-    where: None = None
-
-
-class TotalsShape(ReconcileShape):
-    left: MeasureShape
-    right: MeasureShape
-
-
-class ReconcileEqualShape(TotalsShape):
-    type: Literal["reconcile_equal"]
-    abs_tolerance: Annotated[float, Number] = Field(default=0, ge=0)
-
-    def rule(self) -> m.Rule:
-        return m.ReconcileDifference(self.left.value(), self.right.value(), self.abs_tolerance)
-
-
-class ReconcileDiffShape(TotalsShape):
-    type: Literal["reconcile_diff_within"]
-    max_abs_diff: Annotated[float, Number] = Field(ge=0)
-
-    def rule(self) -> m.Rule:
-        return m.ReconcileDifference(self.left.value(), self.right.value(), self.max_abs_diff)
-
-
-class ReconcileRatioShape(TotalsShape):
-    type: Literal["reconcile_ratio_within"]
-    min_ratio: Annotated[float | None, Number] = None
-    max_ratio: Annotated[float | None, Number] = None
-
-    @model_validator(mode="after")
-    def _bounds_in_order(self) -> ReconcileRatioShape:
-        if self.min_ratio is None and self.max_ratio is None:
-            raise ValueError("give min_ratio, max_ratio, or both")
-        if self.min_ratio is not None and self.max_ratio is not None and self.max_ratio < self.min_ratio:
-            raise ValueError(f"max_ratio ({self.max_ratio}) is below min_ratio ({self.min_ratio})")
-        return self
-
-    def rule(self) -> m.Rule:
-        return m.ReconcileRatio(self.left.value(), self.right.value(), self.min_ratio, self.max_ratio)
-
-
-class ReconcileCoverageShape(ReconcileShape):
-    type: Literal["reconcile_coverage"]
-    source: KeyShape
-    target: KeyShape
-
-    def rule(self) -> m.Rule:
-        return m.ReconcileCoverage(self.source.value(), self.target.value())
 
 
 class AssetCheckShape(CheckShape):
     """A Dagster asset check, by name and file, that judges the staged rows, and returns its own message."""
 
     type: Literal["asset_check"]
+    """The type of the check."""
     column: None = None
     where: None = None
     scope: Literal["table"] = "table"
+    """Always `table`."""
     name: Name
+    """The name of the check in Dagster."""
     file: Filled
+    """The Python file of the project that defines the check."""
     gate: bool
+    """Always `true`: the check judges the rows before they are published."""
 
     @model_validator(mode="after")
     def _is_gate(self) -> Self:
@@ -458,8 +379,11 @@ class CustomCheckShape(CheckShape):
     """A test whose type is a file of the project; keys other than these are parameters."""
 
     type: str
+    """The type of a check that a file below `tests/` defines."""
     column: str | None = None
+    """The column, if the check is about one."""
     params: dict[str, Any] = {}
+    """Parameters of the check. They can also stand beside the other keys."""
 
 
 AnyCheck: TypeAlias = (

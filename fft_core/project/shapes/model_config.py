@@ -13,7 +13,17 @@ from fft_core.engines.spec.attachments import ConstraintType
 from fft_core.names import model_name
 from fft_core.project import model as m
 from fft_core.project.shapes.schema import StepKeys
-from fft_core.project.shapes.shape import Filled, Names, Owner, SettingsShape, Shape, as_list, milliseconds
+from fft_core.project.shapes.shape import (
+    TEXTS,
+    Filled,
+    Names,
+    Owner,
+    SettingsShape,
+    Shape,
+    Words,
+    as_list,
+    milliseconds,
+)
 
 _Materialized: TypeAlias = Literal["table", "view", "materialized_view", "ephemeral", "incremental", "snapshot"]
 
@@ -53,19 +63,35 @@ class IncrementalKeys(Shape):
     """The keys of an incremental model, in `config(...)` itself or in its block `incremental`."""
 
     strategy: m.IncrementalStrategy | None = None
+    """The way in which new rows are combined with the existing ones. [default: `merge`]"""
     unique_key: Names | None = None
+    """The columns that identify a row."""
     primary_key: Names | None = None
+    """Another name of `unique_key`."""
     partition_by: Names | None = None
+    """With `insert_overwrite`: the columns whose values are replaced as a whole."""
     updated_at: Names | None = None
+    """Another name of `updated_at_columns`."""
     updated_at_column: Names | None = None
+    """Another name of `updated_at_columns`."""
     updated_at_columns: Names | None = None
+    """The columns with the time of the last change of a row; `lookback` reads them."""
     timestamp_columns: Names | None = None
+    """Another name of `updated_at_columns`."""
     delta_columns: Names | None = None
+    """Another name of `updated_at_columns`."""
     lookback: Annotated[str | int, AfterValidator(_lookback)] | None = None
+    """Take only rows that are at most this much older than the newest stored row: `3 days`, or a number for a column of
+    numbers.
+    """
     on_schema_change: m.OnSchemaChange | None = None
+    """The treatment of columns that only the new rows or only the table have. [default: `ignore`]"""
     schema_sync: m.OnSchemaChange | None = None
+    """Another name of `on_schema_change`."""
     delta_sql: str | None = None
+    """The query for the new rows, with Jinja. [default: the model's own query]"""
     delta: str | None = None
+    """Another name of `delta_sql`."""
 
     def said(self) -> dict[str, Any]:
         """Return the keys that are set, with aliases resolved."""
@@ -90,18 +116,26 @@ class IncrementalShape(IncrementalKeys):
     """The block `incremental`."""
 
     enabled: bool = True
+    """`false`: the model is not incremental."""
 
 
 class SnapshotShape(Shape):
     """The block `snapshot`."""
 
     strategy: m.SnapshotStrategy
+    """The way to recognise a new version of a row: a later `updated_at`, or a changed column of `check_cols`."""
     unique_key: Names | None = None
+    """The columns that identify a row, if they are not named beside the block."""
     updated_at: str | None = None
+    """With `timestamp`: the column with the time of the last change of a row."""
     check_cols: Names | None = None
+    """With `check`: the columns to compare, or `all`."""
     hard_deletes: m.HardDeletes = "ignore"
+    """`invalidate`: close the current versions of rows that are no longer in the query."""
     keep_last: int | None = Field(default=None, ge=1)
+    """The number of versions of a row to keep. [default: all]"""
     on_schema_change: Literal["ignore", "fail", "append_new_columns"] = "append_new_columns"
+    """The treatment of columns that only the query has."""
 
     @model_validator(mode="after")
     def _columns_of_the_strategy(self) -> SnapshotShape:
@@ -118,8 +152,11 @@ class IncrementalOverlayShape(IncrementalKeys):
     """The settings of an incremental model in project.yml; the model's own config wins, key by key."""
 
     materialized: Literal["incremental"] | None = None
-    incremental: IncrementalShape | None = None
-    tags: list[str] = []
+    """Always `incremental`."""
+    incremental: Annotated[IncrementalShape, Words("true or false, or mapping")] | None = None
+    """`true`, or a block with the keys of incremental models: the model is incremental."""
+    tags: Annotated[list[str], TEXTS] = []
+    """Tags; those of all places are joined."""
 
     @field_validator("incremental", mode="before")
     @classmethod
@@ -142,9 +179,13 @@ class IndexShape(Shape):
     """An index of a table."""
 
     columns: Annotated[Names, Field(min_length=1)]
+    """The columns of the index."""
     unique: bool = False
+    """`true`: the values are unique."""
     type: Annotated[str, Field(pattern="^[a-z]+$")] | None = None
+    """The engine's name of the method, such as `hash`. [default: the engine's]"""
     name: Filled | None = None
+    """The name of the index. [default: made from its definition]"""
 
     def attachment(self, node: str) -> m.Attachment:
         columns = tuple(self.columns)
@@ -156,11 +197,17 @@ class ConstraintShape(Shape):
     """A constraint of a table; `to` is the model or seed of a foreign key, as a name or as ref('...')."""
 
     type: ConstraintType
+    """The type of the constraint."""
     columns: Names = []
+    """The columns; required, except for `check`."""
     expression: Filled | None = None
+    """For `check`: the condition in SQL."""
     to: Filled | None = None
+    """For `foreign_key`: the model or seed that it refers to, which this model must read."""
     to_columns: Names = []
+    """For `foreign_key`: the columns of the other table, one for each of `columns`. [default: the same names]"""
     name: Filled | None = None
+    """The name of the constraint. [default: made from its definition]"""
 
     @model_validator(mode="after")
     def _has_what_its_type_needs(self) -> ConstraintShape:
@@ -193,19 +240,32 @@ def referred(text: str) -> str:
     return model_name(match[1] if match else text.strip())
 
 
+_Privilege: TypeAlias = Annotated[str, Field(pattern="^[a-z]+$")]
+
+
 class PlacedKeys(StepKeys, SettingsShape):
     """The keys for the schema and name of a model or seed, and for grants, indexes and the like."""
 
     schema_: Filled | None = Field(default=None, alias="schema")
+    """The schema of the table or view. [default: the profile's]"""
     alias: Filled | None = None
+    """The name of the table or view. [default: the name of the model or seed]"""
     catalog: Filled | None = None
+    """The database of the table or view; on DuckDB, an attached file. [default: the profile's]"""
     database: Filled | None = None
+    """Another name of `catalog`."""
     enabled: bool | None = None
-    grants: dict[Annotated[str, Field(pattern="^[a-z]+$")], Names] | None = None
+    """`false`: the model or seed, and its checks, are left out of the project. [default: `true`]"""
+    grants: Annotated[dict[_Privilege, Names], Words("mapping of texts or lists of texts")] | None = None
+    """The roles that get each privilege, by the name of the privilege."""
     indexes: list[IndexShape] | None = None
+    """The indexes of the table."""
     constraints: list[ConstraintShape] | None = None
-    tags: list[str] = []
-    owners: list[Owner] = []
+    """The constraints of the table."""
+    tags: Annotated[list[str], TEXTS] = []
+    """Tags; those of all places are joined."""
+    owners: Annotated[list[Owner], TEXTS] = []
+    """E-mail addresses, or `team:name`; those of all places are joined."""
 
     @model_validator(mode="after")
     def _one_catalog(self) -> PlacedKeys:
@@ -230,20 +290,38 @@ class ModelConfigShape(IncrementalOverlayShape, PlacedKeys):
     """
 
     materialized: _Materialized | None = None  # type: ignore[assignment]
+    """The way in which the rows are stored. [default: `table`]"""
     snapshot: SnapshotShape | None = None
+    """The settings of a snapshot."""
     kind: Literal["sql", "python"] | None = None
+    """Read and ignored: the file decides."""
     engines: Names = []
-    pre_hook: Annotated[list[str], BeforeValidator(_texts_of)] | None = None
-    post_hook: Annotated[list[str], BeforeValidator(_texts_of)] | None = None
+    """In `config()`: the engines that have this model. [default: all]"""
+    pre_hook: Annotated[list[str], BeforeValidator(_texts_of), TEXTS] | None = None
+    """SQL that runs before the rows of the model are written, in the same transaction."""
+    post_hook: Annotated[list[str], BeforeValidator(_texts_of), TEXTS] | None = None
+    """SQL that runs after the relation has its rows and its name, in the same transaction."""
     storage: dict[str, Any] | None = None
+    """Read and ignored: it is for other engines."""
     delta_python: Any = None
+    """Not supported; any value is an error."""
     http: dict[str, Any] | None = None
+    """Read and ignored."""
     api: dict[str, Any] | None = None
+    """Read and ignored."""
     description: str | None = None
+    """The description of the model. [default: for a Python model, the docstring]"""
     volatile: bool | None = None
-    ttl: float | None = Field(default=None, gt=0)
+    """`true`: build the model in each run. `false`: reuse it although it calls `now()` or similar functions. [default:
+    detected]
+    """
+    ttl: Annotated[float, Words("number of seconds, or text with a unit")] | None = Field(default=None, gt=0)
+    """The time for which rows that change by themselves are reused: seconds, or a text such as `30s`, `2m`, `1h`, `7d`.
+    """
     early_cutoff: bool = True
+    """`false`: do not compare the rows with the previous ones after a build."""
     publish: m.PublishMode | None = None
+    """The way in which a table replaces the previous one on Postgres. [default: by size]"""
 
     @field_validator("ttl", mode="before")
     @classmethod

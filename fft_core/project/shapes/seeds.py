@@ -10,18 +10,23 @@ from pydantic import AfterValidator, BeforeValidator, Field, field_validator, mo
 
 from fft_core.engines.spec.csv_format import CsvFormat
 from fft_core.errors import nearest
-from fft_core.project.shapes.shape import Shape
+from fft_core.project.shapes.shape import TEXTS, Shape
 
 
 class SeedTargetShape(Shape):
     schema_: str | None = Field(default=None, alias="schema")
+    """The schema of the table. [default: the profile's]"""
     table: str | None = None
+    """The name of the table. [default: the name of the file]"""
     schema_by_engine: dict[str, str] = {}
+    """The schema by engine; it wins over `schema`."""
 
 
 class SeedColumnShape(Shape):
     type: str
+    """The type of the column."""
     engines: dict[str, str] = {}
+    """Other types, by engine."""
 
     def type_on(self, engine: str) -> str:
         return self.engines.get(engine, self.type)
@@ -76,10 +81,17 @@ class SeedFileShape(Shape):
         Annotated[str, BeforeValidator(lambda value: "\t" if value == r"\t" else value), AfterValidator(_one_character)]
         | None
     ) = None
+    """The character between fields. [default: `,`, or a tab in `.tsv`]"""
     encoding: Annotated[str, AfterValidator(_encoding)] = "utf-8"
+    """The encoding of the file: any encoding of Python."""
     quote: Annotated[str, AfterValidator(_one_character)] | None = '"'
-    null_values: Annotated[list[str], BeforeValidator(_quoted_texts)] = []
+    """The character around quoted fields; `none` if no field has quotes around it."""
+    null_values: Annotated[list[str], BeforeValidator(_quoted_texts), TEXTS] = []
+    """Texts that are NULL besides the empty one; write each in quotes."""
     header: bool | list[str] = True
+    """`false`: the first line is a row, and the columns are `column_1`, `column_2` and so on. A list of names: the
+    same, with these names.
+    """
 
     @field_validator("quote", mode="before")
     @classmethod
@@ -113,10 +125,17 @@ class SeedFileShape(Shape):
 
 class SeedsShape(Shape):
     version: int | None = None
+    """Read without effect."""
     targets: dict[str, SeedTargetShape] = {}
+    """The tables of seeds, by seed id (`raw/users`) or name of the file."""
     files: dict[str, SeedFileShape] = {}
+    """The formats of CSV files, by seed id or name of the file."""
     columns: dict[str, dict[str, str | SeedColumnShape]] = {}
+    """The types of columns, by table or seed id: a type, or a mapping."""
     dtypes: dict[str, dict[str, Annotated[str, BeforeValidator(_our_word)]]] = {}
+    """Types of columns in the words of pandas, by table or seed id. `columns` wins; a table without `columns` is an
+    error.
+    """
 
     def types_of(self, names: Sequence[str], engine: str) -> dict[str, str]:
         """Return the types of a table's columns; `columns` wins over `dtypes`."""

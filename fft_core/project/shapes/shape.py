@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
@@ -20,6 +21,13 @@ from pydantic import (
 )
 
 from fft_core.names.text import visible_line
+
+
+@dataclass(frozen=True)
+class Words:
+    """The type of a value in words, for the reference; annotations with converters need it."""
+
+    text: str
 
 
 class Shape(BaseModel):
@@ -123,7 +131,10 @@ def _finite(value: Any, read: ValidatorFunctionWrapHandler) -> Any:  # Any: any 
 
 Number = WrapValidator(_finite)
 Filled = Annotated[str, Field(min_length=1)]
-Names = Annotated[list[str], BeforeValidator(lambda value: [value] if isinstance(value, str) else as_list(value))]
+TEXTS = Words("text, or list of texts")
+Names = Annotated[
+    list[str], BeforeValidator(lambda value: [value] if isinstance(value, str) else as_list(value)), TEXTS
+]
 
 
 def as_list(value: object) -> object:

@@ -19,15 +19,25 @@ class PlaceShape(Shape):
     """
 
     identifier: str | None = None
+    """The name of the relation. [default: the name of the table]"""
     schema_: str | None = Field(default=None, alias="schema")
+    """The schema of the relation. [default: the group's, or the profile's]"""
     catalog: str | None = None
+    """The database of the relation. [default: the group's, or the profile's]"""
     database: str | None = None
+    """Another name of `catalog`."""
     project: str | None = None
+    """Read and ignored: it is for other engines."""
     dataset: str | None = None
+    """Read and ignored: it is for other engines."""
     format: str | None = None
+    """Read and ignored: it is for other engines."""
     location: str | None = None
+    """Read and ignored: it is for other engines."""
     options: dict[str, Any] | None = None
+    """Read and ignored: it is for other engines."""
     meta: Any = None
+    """Read and ignored."""
 
     @property
     def catalog_name(self) -> str | None:
@@ -38,17 +48,24 @@ class SourceSettingsShape(SettingsShape):
     """The settings of sources by folder, for all tables of a group, or for one."""
 
     schema_: Filled | None = Field(default=None, alias="schema")
+    """The schema of the relation."""
     catalog: Filled | None = None
+    """The database of the relation."""
     database: Filled | None = None
+    """Another name of `catalog`."""
     tags: Names = []
+    """Tags of the source."""
 
 
 class DataVersionShape(Shape):
     """The way to find a source's version: exactly one of these."""
 
     loaded_at_field: str | None = None
+    """The version is the maximum of this column, and the number of rows."""
     query: str | None = None
+    """The version is the result of this query."""
     digest_max_rows: int | None = Field(default=None, ge=0)
+    """The version is a digest of all rows of a table with at most so many rows."""
 
     @model_validator(mode="after")
     def _exactly_one(self) -> DataVersionShape:
@@ -61,7 +78,9 @@ class PeriodShape(Shape):
     """A duration in minutes, hours or days."""
 
     count: float = Field(ge=0)
+    """The number of periods."""
     period: Literal["minute", "hour", "day"]
+    """The unit."""
 
     def time(self) -> timedelta:
         return timedelta(**{f"{self.period}s": self.count})
@@ -71,8 +90,11 @@ class SourceFreshnessShape(Shape):
     """The block `freshness` of a source."""
 
     loaded_at_field: str = Field(min_length=1)
+    """A column, or an expression: its largest value is the time of the newest row."""
     warn_after: PeriodShape | None = None
+    """The age of the newest row above which the source is reported with a warning."""
     error_after: PeriodShape | None = None
+    """The age of the newest row above which the source is in error."""
 
     @model_validator(mode="after")
     def _limits_in_order(self) -> SourceFreshnessShape:
@@ -92,15 +114,27 @@ PartitionBy: TypeAlias = Filled | Annotated[dict[str, Filled], Field(min_length=
 
 class SourceTableShape(PlaceShape):
     name: Name
+    """The name of the table, as in `source('group', 'table')`."""
     description: str | None = None
+    """The description of the table."""
     columns: list[ColumnShape] = []
+    """The described columns."""
     tests: list[Any] = []
+    """Checks of the table."""
     data_tests: list[Any] = []
+    """The same as `tests`."""
     tags: Names = []
+    """Tags of the source, in addition to those of the group."""
     overrides: dict[str, PlaceShape] = {}
+    """Another place for single engines, by engine."""
     data_version: Literal["none", "digest"] | DataVersionShape = "digest"
+    """The way to find out whether the rows changed: `digest`, `none`, or a mapping with exactly one key."""
     freshness: SourceFreshnessShape | None = None
+    """The greatest age of the newest row."""
     partition_by: PartitionBy | None = None
+    """The column with the partition of a row, if a partitioned asset fills the source; for several dimensions, a
+    mapping of dimensions to columns.
+    """
 
     def version(self) -> m.SourceVersion:
         match self.data_version:
@@ -117,22 +151,32 @@ class SourceTableShape(PlaceShape):
 
 class SourceGroupShape(PlaceShape):
     name: Name
+    """The name of the group, as in `source('group', 'table')`."""
     identifier: None = None
     description: str | None = None
+    """The description of the group."""
     tags: Names = []
+    """Tags of all sources of the group."""
     overrides: dict[str, PlaceShape] = {}
+    """Another place for single engines, by engine."""
     tables: list[SourceTableShape] | None = None
+    """The tables of the group."""
 
 
 class SourcesShape(Shape):
     version: Literal[2]
+    """The version of the format."""
     sources: list[SourceGroupShape] | None = None
+    """The groups of sources."""
 
 
 class OldSourceShape(PlaceShape):
     description: str | None = None
+    """The description of the table."""
     partition_by: PartitionBy | None = None
+    """The column with the partition of a row, if a partitioned asset fills the source."""
     overrides: dict[str, PlaceShape] = {}
+    """Another place for single engines, by engine."""
 
 
 OldSources = dict[Name, dict[Name, OldSourceShape | None]]

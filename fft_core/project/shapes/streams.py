@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import BeforeValidator, Field, model_validator
 
 from fft_core.project.shapes.model_config import ModelConfigShape
-from fft_core.project.shapes.shape import Filled, Names, Shape
+from fft_core.project.shapes.shape import Filled, Names, Shape, Words
 
 _UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 604800}
 _NO_EFFECT = (
@@ -28,35 +28,48 @@ def _seconds(value: object) -> object:
     return float(match[1]) * _UNITS[match[2]]
 
 
-Seconds: TypeAlias = Annotated[float, BeforeValidator(_seconds)]
+Seconds: TypeAlias = Annotated[float, BeforeValidator(_seconds), Words("text such as `30 minutes`")]
 
 
 class FilesShape(Shape):
     """Files that are appended to."""
 
     type: Literal["files"]
+    """The type of the source."""
     path: Names
+    """A pattern of files below the project, or several."""
     format: Literal["jsonl", "csv"] = "jsonl"
+    """The format of the files."""
     header: list[Filled] | None = None
+    """The names of the columns of a CSV, if the files have no line of them."""
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
+    """The character between the fields of a CSV."""
 
 
 class EnvironmentShape(Shape):
     """A value from an environment variable, such as a password."""
 
     env: Filled
+    """The name of the environment variable."""
 
 
 class KafkaShape(Shape):
     """Topics of Kafka; `options` are those of librdkafka, and may name environment variables."""
 
     type: Literal["kafka"]
+    """The type of the source."""
     servers: Filled | EnvironmentShape
+    """The addresses of brokers, separated by commas."""
     topic: Filled
+    """The topic."""
     format: Literal["json", "avro"] = "json"
+    """The format of the messages."""
     schema_file: Filled | None = None
+    """For `avro`: the `.avsc` file in the project."""
     headers: Names = []
+    """Headers of messages that become columns called `header_NAME`."""
     options: dict[str, str | int | float | bool | EnvironmentShape] = {}
+    """Options of librdkafka."""
 
     @model_validator(mode="after")
     def _avro_has_a_schema(self) -> KafkaShape:
@@ -69,33 +82,56 @@ class S3Shape(Shape):
     """Objects of a store with the S3 protocol."""
 
     type: Literal["s3"]
+    """The type of the source."""
     path: Annotated[str, Field(pattern="^s3://[^/]+/.")]
+    """A pattern of objects, as in `s3://bucket/prefix/*.jsonl`."""
     format: Literal["jsonl", "csv", "parquet"] = "jsonl"
+    """The format of the objects."""
     endpoint: Filled | EnvironmentShape | None = None
+    """The address of the store, if it is not AWS's."""
     region: Filled | None = None
+    """The region of the store."""
     grace: Seconds = 900
+    """The time that an object may appear late. [default: `15 minutes`]"""
     header: list[Filled] | None = None
+    """The names of the columns of a CSV, if the objects have no line of them."""
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
+    """The character between the fields of a CSV."""
 
 
 class StreamShape(ModelConfigShape):
     """The content of a *.ff.yml file."""
 
     kind: Literal["stream"]  # type: ignore[assignment]  # that of a file of SQL or Python is another one
+    """Always `stream`."""
     source: Annotated[FilesShape | KafkaShape | S3Shape, Field(discriminator="type")]
+    """The source of the events."""
     sink: Literal["sessions", "append", "upsert"] = "sessions"
+    """The kind of table that the events become."""
     key: Names = []
+    """The columns that tell sessions, or rows, apart. Required for `sessions` and `upsert`."""
     event_time: Filled | None = None
+    """The column with the time of an event. Required for `sessions`."""
     event_id: Filled | None = None
+    """The column that distinguishes events of the same key and time."""
     event_time_unit: Literal["s", "ms", "us"] | None = None
+    """The unit of event times that are numbers."""
     gap: Seconds | None = Field(default=None, gt=0)
+    """The longest pause within a session. Required for `sessions`."""
     allowed_lateness: Seconds | None = None
+    """How much older than the newest event an event may be. [default: any]"""
     max_ahead: Seconds | None = None
+    """How far in the future an event may be. [default: any]"""
     idle_after: Seconds = 300
+    """The time after which a silent partition no longer holds the watermark back. [default: `5 minutes`]"""
     measures: dict[Filled, Filled] = {}
+    """For `sessions`: aggregates in SQL over the events of a session, by name."""
     columns: dict[Filled, Filled] = {}
+    """The types of columns of events, by name. [default: by their first values]"""
     batch_rows: int = Field(default=100_000, ge=1)
+    """The largest number of records in a batch."""
     max_dead_share: float | None = Field(default=None, ge=0, le=1)
+    """The share of bad records above which a batch fails, from 0 to 1."""
 
     @model_validator(mode="after")
     def _has_what_its_sink_needs(self) -> StreamShape:

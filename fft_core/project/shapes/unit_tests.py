@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
-from fft_core.project.shapes.shape import Names, Shape
+from fft_core.project.shapes.shape import Names, Shape, Words
 
 
 def _named_columns(row: dict[Any, Any]) -> dict[str, Any]:
@@ -18,15 +18,18 @@ def _named_columns(row: dict[Any, Any]) -> dict[str, Any]:
     return row
 
 
-CellsOfRow = Annotated[dict[Any, Any], AfterValidator(_named_columns)]
+CellsOfRow = Annotated[dict[Any, Any], AfterValidator(_named_columns), Words("mapping")]
 
 
 class FixtureShape(Shape):
     """Rows that several cases share; `columns` gives types."""
 
     rows: list[CellsOfRow] | None = None
+    """The rows. `rows` or `csv` is required."""
     csv: str | None = None
+    """The text of a CSV, or the path of one."""
     columns: dict[str, str] = Field(default_factory=dict)
+    """The types of columns, by name."""
 
     @model_validator(mode="after")
     def _rows_or_csv(self) -> FixtureShape:
@@ -39,9 +42,13 @@ class GivenShape(Shape):
     """The rows of one input: its own, or those of fixtures; `columns` gives types."""
 
     rows: list[CellsOfRow] | None = None
+    """The rows. One of `rows`, `csv` and `fixture` is required."""
     csv: str | None = None
+    """The text of a CSV, or the path of one."""
     fixture: Annotated[Names, Field(min_length=1)] | None = None
+    """The name of shared rows, or a list of names."""
     columns: dict[str, str] = Field(default_factory=dict)
+    """The types of columns, by name."""
 
     @model_validator(mode="after")
     def _one_of_them(self) -> GivenShape:
@@ -70,12 +77,19 @@ class ExpectShape(Shape):
     """The expected rows of a case, with the keys that are written."""
 
     relation: str | None = None
+    """The model with these rows. [default: the model, or the last one of a chain]"""
     rows: list[CellsOfRow] | None = None
+    """The expected rows; required in the case or in `defaults`."""
     order_by: Names = Field(default_factory=list)
+    """The columns that identify a row: rows are paired by them in the output, and sorted."""
     any_order: bool = True
-    approx: Annotated[Any, AfterValidator(_tolerance)] = None
+    """`false`: the rows must come in the written order."""
+    approx: Annotated[Any, AfterValidator(_tolerance), Words("true or false, number, or mapping of numbers")] = None
+    """The allowed difference of numbers: `true` for rounding errors, a number, or a number by column."""
     ignore_columns: Names = Field(default_factory=list)
+    """Columns that are not compared."""
     subset: bool = False
+    """`true`: the model may have other rows as well."""
 
 
 def _moment(value: object) -> object:
@@ -92,15 +106,18 @@ def _moment(value: object) -> object:
     return None
 
 
-Moment = Annotated[datetime | None, BeforeValidator(_moment)]
+Moment = Annotated[datetime | None, BeforeValidator(_moment), Words("date or time")]
 
 
 class DefaultsShape(Shape):
     """The settings that all cases of a file share."""
 
     inputs: dict[str, GivenShape] = Field(default_factory=dict)
+    """The given rows of all cases, by input."""
     expect: ExpectShape = ExpectShape()
+    """Keys of `expect` for all cases."""
     freeze: Moment = None
+    """The time that all clocks show."""
 
     @field_validator("inputs", "expect", mode="before")
     @classmethod
@@ -112,9 +129,13 @@ class CaseShape(Shape):
     """One case; its keys win over those of the defaults."""
 
     name: str = Field(min_length=1)
+    """The name of the case."""
     inputs: dict[str, GivenShape] = Field(default_factory=dict)
-    expect: list[ExpectShape] = Field(default_factory=list)
+    """The given rows, by input: a model, a seed, the identifier of a source, or `group.table`."""
+    expect: Annotated[list[ExpectShape], Words("mapping, or list of mappings")] = Field(default_factory=list)
+    """The expected rows; for a chain, also a list with an item for each model."""
     freeze: Moment = None
+    """The time that all clocks show; `null`: the real time."""
 
     @field_validator("inputs", mode="before")
     @classmethod
@@ -137,10 +158,15 @@ class UnitTestsShape(Shape):
     """One file: the cases of one model, or of a chain of models."""
 
     model: str | None = None
+    """The tested model. `model` or `models` is required."""
     models: list[str] | None = Field(default=None, min_length=1)
+    """The models of a chain, which are tested together."""
     engine: str | None = None
+    """The engine that the file is for. [default: all]"""
     defaults: DefaultsShape = DefaultsShape()
+    """Keys for all cases."""
     cases: list[CaseShape] = Field(min_length=1)
+    """The cases."""
 
     @field_validator("defaults", mode="before")
     @classmethod

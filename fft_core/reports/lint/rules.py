@@ -4,19 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import jinja2
 from jinja2 import nodes
 
 from fft_core.engines.spec.known import known_functions
 from fft_core.errors import Location, Problem, nearest
-from fft_core.names import Relation
+from fft_core.names import SQL_SUFFIX, Relation
 from fft_core.plan.relations import untracked_tables
 from fft_core.project.model import Incremental, Model, PythonBody, Snapshot, SourceName, SqlBody
+from fft_core.project.read.files import SEEDS
 from fft_core.project.read.sql_file import new_environment
 from fft_core.reports.lint.reading import Reading
 from fft_core.reports.sarif import Level
 
+_FOLDERS_OF_DBT = {
+    "macros": "Move it into models/macros.",
+    "snapshots": "Write it as a model with materialized='snapshot'.",
+}
+_NO_SEEDS = (".json", ".jsonl", ".xlsx", ".xls")
 _CATALOGS = ("information_schema", "pg_catalog")
 
 
@@ -187,6 +194,27 @@ def _unused_ephemeral_models(reading: Reading) -> Iterator[Problem]:
             yield Problem(f"{name} is ephemeral, and nothing reads it: it has no effect", model.location, hint)
 
 
+def _ignored_files(reading: Reading) -> Iterator[Problem]:
+    """Find files that look like a part of a project, as in projects of dbt, and that loading does not read."""
+    root = reading.project.root
+    for folder, kind in {"models": "a model", "tests": "a check"}.items():
+        for path in sorted((root / folder).rglob("*.sql")):
+            is_macro = path.is_relative_to(root / "models" / "macros")
+            if not path.name.endswith(SQL_SUFFIX) and not is_macro:
+                hint = f"If it is {kind}, rename it to {path.stem}{SQL_SUFFIX}."
+                yield Problem("this file is not read", _place(root, path), hint)
+    for folder, hint in _FOLDERS_OF_DBT.items():
+        for path in sorted((root / folder).rglob("*.sql")):
+            yield Problem("this file is not read", _place(root, path), hint)
+    for path in sorted((root / SEEDS).rglob("*")):
+        if path.suffix in _NO_SEEDS:
+            yield Problem("this file is not read", _place(root, path), "A seed is a file of CSV, Parquet or SQL.")
+
+
+def _place(root: Path, path: Path) -> Location:
+    return Location(path.relative_to(root))
+
+
 RULES: Mapping[str, LintRule] = {
     "unreadable-sql": LintRule("error", "The SQL of a model cannot be parsed.", _unreadable_sql),
     "unknown-column": LintRule(
@@ -203,5 +231,6 @@ RULES: Mapping[str, LintRule] = {
     "unused-ephemeral": LintRule("warning", "Nothing reads an ephemeral model.", _unused_ephemeral_models),
     "unused-source": LintRule("warning", "Nothing reads or checks a source.", _unused_sources),
     "unused-macro": LintRule("note", "No model uses a macro.", _unused_macros),
+    "ignored-file": LintRule("warning", "A file looks like a part of the project, and is not read.", _ignored_files),
     "star-over-source": LintRule("note", "A model takes all columns of a source.", _stars_over_sources),
 }
