@@ -1,7 +1,8 @@
 """`python benchmarks/streams.py`: events per second into sessions, latency, and the cost of a batch as the table grows.
 
 Prints Markdown. `--events` is how many are read for each batch size, `--grow` to how many the table grows; `--peer` is
-a Python that has Bytewax, which makes sessions of the same events, in memory.
+a Python that has Bytewax, which makes sessions of the same events, in memory; `--quix` one that has Quix Streams and
+confluent-kafka, which reads them from a topic of the broker that librdkafka brings.
 """
 
 from __future__ import annotations
@@ -202,25 +203,97 @@ def peer(python: str, events: int) -> dict[str, float]:
         return found
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--events", type=int, default=200_000)
-    parser.add_argument("--grow", type=int, default=0)
-    parser.add_argument("--peer")
-    asked = parser.parse_args()
+QUIX = """
+import json, sys, tempfile, time
+from datetime import datetime, timedelta
+import confluent_kafka
+import quixstreams.dataframe.windows.aggregations as agg
+from quixstreams import Application
+from quixstreams.models.topics import TopicConfig
+from quixstreams.models.topics.admin import TopicAdmin
+
+lines, way = open(sys.argv[1]).read().splitlines(), sys.argv[2]
+producer = confluent_kafka.Producer({"bootstrap.servers": "x", "test.mock.num.brokers": 1, "log_level": 0})
+(broker,) = producer.list_topics(timeout=10).brokers.values()
+for number, line in enumerate(lines):
+    e = json.loads(line)
+    at = round(datetime.fromisoformat(e["ts"].replace("Z", "+00:00")).timestamp() * 1000)
+    producer.produce("events", line, key=e["user_id"], timestamp=at)
+    if number % 10_000 == 0:
+        producer.flush()
+producer.flush()
+known = {"retention.ms": "604800000", "retention.bytes": "-1", "cleanup.policy": "delete"}
+topic = TopicConfig(num_partitions=4, replication_factor=1, extra_config=known)  # which this broker cannot describe
+TopicAdmin.inspect_topics = lambda self, names, timeout=30: {n: topic if n == "events" else None for n in names}
+app = Application(
+    broker_address=f"{broker.host}:{broker.port}", consumer_group="g", auto_offset_reset="earliest",
+    auto_create_topics=False, use_changelog_topics=False, state_dir=tempfile.mkdtemp(), loglevel="WARNING",
+)
+seen = {"read": 0, "first": 0.0, "last": 0.0, "events": 0, "sessions": 0}
+def note(value):
+    seen["last"] = time.perf_counter()
+    seen["first"] = seen["first"] or seen["last"]
+    seen["read"] += 1
+def made(value):
+    seen["last"] = time.perf_counter()
+    seen["sessions"] += 1
+    seen["events"] += value["events"]
+rows = app.dataframe(app.topic("events", value_deserializer="json")).update(note)
+window = rows.session_window(timedelta(minutes=30), timedelta(seconds=10))
+window = window.agg(events=agg.Count(), revenue=agg.Sum("amount"))
+(window.final(closing_strategy="partition") if way == "final" else window.current()).update(made)
+app.run(timeout=15)
+print(json.dumps({**seen, "seconds": seen["last"] - seen["first"], "given": len(lines)}))
+"""
+
+
+def quix(python: str, events: int, way: str) -> dict[str, float]:
+    """Let Quix Streams make sessions of the same events, of a topic; it keeps state in files, and writes nothing else.
+
+    Args:
+        python: The Python that has it.
+        events: The number of events.
+        way: "final" for each session that is closed, "current" for each event.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "events.jsonl"
+        write_lines(path, events)
+        ended = subprocess.run([python, "-c", QUIX, str(path), way], capture_output=True, text=True, check=True)
+        found: dict[str, float] = json.loads(ended.stdout.splitlines()[-1])
+        return found
+
+
+def alone(events: int) -> None:
+    """Print events per second by batch size and from Kafka, and the latency."""
     print("| batch | events/s | median of a batch |\n|---|---|---|")
     for size in (100, 1_000, 10_000, 100_000):
-        found, median = rate(min(asked.events, size * 200), size)
+        found, median = rate(min(events, size * 200), size)
         print(f"| {size:,} | {found:,.0f} | {median * 1000:,.0f} ms |", flush=True)
-    print(f"\nKafka, batches of 10,000: {kafka_rate(asked.events, 10_000):,.0f} events/s", flush=True)
+    print(f"\nKafka, batches of 10,000: {kafka_rate(events, 10_000):,.0f} events/s", flush=True)
     times = sorted(latencies(20, 500))
     middle, last = times[len(times) // 2], times[int(len(times) * 0.99)]
     print(
         f"From append to visible row, 500 events/s: median {middle * 1000:,.0f} ms, p99 {last * 1000:,.0f} ms",
         flush=True,
     )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--events", type=int, default=200_000)
+    parser.add_argument("--grow", type=int, default=0)
+    parser.add_argument("--peer")
+    parser.add_argument("--quix")
+    parser.add_argument("--only-peers", action="store_true")
+    asked = parser.parse_args()
+    if not asked.only_peers:
+        alone(asked.events)
     if asked.peer:
         print(f"Bytewax: {peer(asked.peer, asked.events)}", flush=True)
+    for way in ("final", "current") if asked.quix else ():
+        found = quix(asked.quix, asked.events, way)
+        print(f"FFT, topic: {kafka_rate(asked.events, 10_000):,.0f} events/s", flush=True)
+        print(f"Quix, {way}: {found['given'] / found['seconds']:,.0f} events/s, {found}", flush=True)
     if asked.grow:
         print("\n| events kept | time of a processor for a batch of 10,000, median | file |\n|---|---|---|")
         for events, median, room in growth(asked.grow, 10_000):

@@ -59,7 +59,8 @@ def command(
 
     With --orphans, no files are removed. Instead, tables and views are dropped that this project built in this
     environment for models and seeds that were removed, or that have another place now. They are dropped only if they
-    have the stamp of that build: never a table of another project, or one that was replaced.
+    have the stamp of that build: never a table of another project, or one that was replaced. With a stream, its kept
+    events, late events, bad records and position are dropped.
 
     With --failures, no files are removed. Instead, tables with failing rows of this project's checks are dropped.
 
@@ -105,18 +106,18 @@ def clean_orphans(
 
     project = options.load()
     with opened_warehouse(project, read_only=dry_run) as warehouse:
-        found = find_orphans(warehouse, older_than)
+        found = find_orphans(warehouse, older_than, former_streams=True)
         kept = [orphan for orphan in found if orphan.kind and orphan.recorded.keeps_history and not snapshots]
         chosen = [orphan for orphan in found if orphan not in kept]
         failed = {} if dry_run else remove_orphans(warehouse, chosen)
-    removed = [orphan for orphan in chosen if orphan not in failed]
-    for orphan in removed:
-        echo(orphan_line(orphan))
+    removed = [line for orphan in chosen if orphan not in failed for line in orphan_lines(orphan)]
+    for line in removed:
+        echo(line)
     for orphan in kept:
         echo(f"{orphan_line(orphan)}; it is a snapshot, and stays without --snapshots")
     for orphan, error in failed.items():
         reason = " ".join(error.problem.message.split())
-        echo(f"{orphan_line(orphan)}; it cannot be removed: {reason}", err=True)
+        echo(f"{orphan_lines(orphan)[0]}; it cannot be removed: {reason}", err=True)
     said = "would be removed" if dry_run else "removed"
     echo(f"{len(removed)} {said}" if removed else "nothing to remove")
     return 1 if failed else 0
@@ -135,6 +136,16 @@ def clean_failures(options: ProjectOptions, *, dry_run: bool) -> None:
         echo(name_text(str(relation)))
     said = "would be removed" if dry_run else "removed"
     echo(f"{len(found)} {said}" if found else "nothing to remove")
+
+
+def orphan_lines(orphan: Orphan) -> list[str]:
+    """Return the lines about an orphan, and about the tables beside it if it was a stream."""
+    node = name_text(orphan.recorded.node)
+    why = f"{node} is not a stream any more" if orphan.is_replaced else f"kept by the stream {node}"
+    beside = [f"{kind.replace('_', ' '):12}  {relation}  {why}" for relation, kind in orphan.beside]
+    if not orphan.is_replaced:
+        return [orphan_line(orphan), *beside]
+    return beside or [f"{'a position':12}  {orphan.recorded.relation}  {why}"]
 
 
 def orphan_line(orphan: Orphan) -> str:

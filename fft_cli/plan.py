@@ -38,13 +38,9 @@ def command(options: PlanOptions, verbose: bool, as_json: bool) -> None:
 
     _, plan = options.make_plan(patience_seconds=PATIENCE_SECONDS, afterwards=look)
     print_plan(plan, as_json=as_json, verbose=verbose)
-    left = [orphan for orphan in orphans if orphan.kind]
+    left = sum(len(orphan.beside) + (orphan.kind is not None) for orphan in orphans)
     if left and not as_json:
-        what = (
-            "1 table or view of a model that is"
-            if len(left) == 1
-            else f"{len(left)} tables or views of models that are"
-        )
+        what = "1 table or view of a model that is" if left == 1 else f"{left} tables or views of models that are"
         echo(f"{what} gone: `fft clean --orphans --dry-run` lists what can be dropped")
 
 

@@ -61,7 +61,15 @@ def run(options: ProjectOptions, model: str, until_caught_up: bool, interval: fl
     with _stopped_by_signals() as should_stop, Run(project, nodes={stream.name}, defer="") as opened:
         if not as_json:
             echo(f"{stream.name} on {project.engine}, profile {project.env}: reading; Ctrl-C stops")
-        done = follow(opened, stream, tell, should_stop, interval=interval, until_caught_up=until_caught_up)
+        done = follow(
+            opened,
+            stream,
+            tell,
+            should_stop,
+            interval=interval,
+            until_caught_up=until_caught_up,
+            tell_wait=lambda error: echo(error.problem.message, err=True),
+        )
     if not as_json:
         echo(_total(done))
 

@@ -11,6 +11,7 @@ FftError
 ├── IncrementError          rows cannot be applied to a table: their keys or columns do not fit
 ├── SeedError               the file of a seed cannot be read as a table
 ├── StreamError             a source of events cannot be read, or its events cannot be kept
+│   └── NothingArrivedError no event has arrived yet, and the columns of the table are not known
 ├── EngineError
 │   ├── MissingDriverError  the engine's Python packages are not installed
 │   ├── ConnectError        the database cannot be opened
@@ -197,7 +198,20 @@ class SeedError(FftError):
 
 
 class StreamError(FftError):
-    """A source of events cannot be read, or a batch of it cannot be kept; the position stays as it was."""
+    """A source of events cannot be read, or a batch of it cannot be kept; the position stays as it was.
+
+    `keys` are the keys of the setting that is wrong, in the file of the stream, such as `("measures", "revenue")`.
+    """
+
+    def __init__(
+        self, message: str, *, keys: tuple[str, ...] = (), where: Location | None = None, hint: str | None = None
+    ) -> None:
+        super().__init__(message, where=where, hint=hint)
+        self.keys = keys
+
+
+class NothingArrivedError(StreamError):
+    """No event has arrived in a stream yet, and its table cannot be created without one."""
 
 
 class EngineError(FftError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping
 from datetime import UTC
 from typing import Any
@@ -46,15 +47,16 @@ def stream_sensor(
         project: A loaded project.
         translator: The mapping of models to assets.
         streams: The names of the streams; None: all of the project.
-        backlog: The backlog that launches a run, in the unit of the source: bytes, messages, objects.
-        age_seconds: The longest wait of a smaller backlog; None: no limit.
+        backlog: The backlog that launches a run, 1 or more, in the unit of the source: bytes, messages, objects.
+        age_seconds: The longest wait of a smaller backlog; None: no limit. The age of a record is the time since its
+            arrival; of a record in a file, the time since its event time.
         with_downstream: Whether a run also builds the models that depend on the stream.
         name: The name of the sensor; None: the project's with `_streams`.
         minimum_interval_seconds: The time between two ticks.
         default_status: Whether the sensor is on from the beginning.
 
     Raises:
-        RequestError: one of the names is not a stream.
+        RequestError: one of the names is not a stream, `backlog` is less than 1, or `age_seconds` is negative.
 
     >>> from fft_core import load_project
     >>> from fft_dagster import stream_sensor
@@ -62,6 +64,7 @@ def stream_sensor(
     >>> sensor.name
     'shop_streams'
     """
+    _refuse_limits(backlog, age_seconds)
     translator = bound_project(project, translator).translator
     chosen = _chosen(project, streams)
     selection = dg.AssetSelection.assets(*(translator.get_asset_key(model) for model in chosen))
@@ -100,6 +103,22 @@ def told_of(status: StreamStatus) -> Mapping[str, Any]:
         told["watermark"] = dg.MetadataValue.timestamp(status.state.watermark.replace(tzinfo=UTC))
         told["lag_seconds"] = round(status.lag.total_seconds(), 3)
     return told
+
+
+def _refuse_limits(backlog: object, age_seconds: object) -> None:
+    """Raise RequestError for limits that launch a run without a backlog, or never."""
+    if not isinstance(backlog, int) or isinstance(backlog, bool) or backlog < 1:
+        raise RequestError(
+            f"stream_sensor: backlog must be a whole number, 1 or more, and not {backlog!r}",
+            hint="With backlog=1, a run is launched as soon as anything has arrived.",
+        )
+    if age_seconds is None:
+        return
+    if not isinstance(age_seconds, int | float) or isinstance(age_seconds, bool) or not 0 <= age_seconds < math.inf:
+        raise RequestError(
+            f"stream_sensor: age_seconds must be a number of seconds, 0 or more, and not {age_seconds!r}",
+            hint="Without age_seconds, a smaller backlog waits until it is large enough.",
+        )
 
 
 def _chosen(project: Project, names: Collection[str] | None) -> list[Model]:

@@ -9,14 +9,17 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from fft_core.build.streams import body_of, session_sink, source_of
+from fft_core.build.streams import body_of, session_sink, settings_of, source_of
 from fft_core.engines.protocol import Session
 from fft_core.errors import MissingDriverError, RequestError, StreamError
+from fft_core.names.sessions import ID
 from fft_core.project.model import Model, Project
-from fft_core.streaming.sessions import ID
+from fft_core.streaming.retake import EVERYTHING
+from fft_core.streaming.settings import settings_change
 from fft_core.streaming.source import OFFSET, PARTITION, Backlog, Position, Source
 from fft_core.streaming.state import StreamState, held_state, read_state, write_state
 from fft_core.streaming.tables import StreamTables
+from fft_core.streaming.types import read_time
 from fft_core.warehouse.warehouse import Warehouse
 
 _SHOWN = 5
@@ -47,10 +50,19 @@ class StreamStatus:
 
     @property
     def backlog_age(self) -> timedelta | None:
-        """The age of the oldest record that was not read; None if all were read, or if the age is unknown."""
-        if self.backlog is None or self.backlog.oldest is None:
+        """The age of the oldest record that was not read; None if all were read, or if the age is unknown.
+
+        It is the time since the record arrived. If only the last write of its file is known, it is the time since the
+        event time of the first record of the file, if that is readable.
+        """
+        if self.backlog is None or not self.backlog.size:
             return None
-        return self.now - datetime.fromtimestamp(self.backlog.oldest, UTC).replace(tzinfo=None)
+        body, oldest = body_of(self.model), self.backlog.oldest
+        values = [one.get(body.event_time) for one in self.backlog.first] if body.event_time else []
+        times = [time for value in values if (time := read_time(value, body.event_time_unit)) is not None]
+        if oldest is not None:
+            times.append(datetime.fromtimestamp(oldest, UTC).replace(tzinfo=None))
+        return max(self.now - min(times), timedelta(0)) if times else None
 
     def to_json(self) -> dict[str, Any]:
         """Return the status as values for JSON; times are in UTC."""
@@ -132,6 +144,7 @@ def reset_stream(warehouse: Warehouse, model: Model, to: str) -> Position:
         if to != "latest":
             _take_back(engine, StreamTables(target), offsets)
         is_again = to != "latest" and not (body_of(model).sink == "table" and to != "earliest")
+        is_again = is_again or state.phase == "backfill"  # the sessions are not yet those of the events kept
         after = replace(state, position=position, epoch=state.epoch + 1, phase="live", holder=None)
         after = replace(after, phase="backfill") if is_again else after
         if to == "earliest":
@@ -201,7 +214,8 @@ def replay_stream(warehouse: Warehouse, model: Model) -> Replay:
     """Compare the sessions of a stream with those that result from all stored events. Changes nothing.
 
     Raises:
-        RequestError: the stream does not make sessions, or nothing was read yet.
+        RequestError: the stream does not make sessions, nothing was read yet, it is being read again after a reset, or
+            its settings have changed since.
     """
     engine, target = warehouse.engine, warehouse.place(model.name)
     if body_of(model).sink != "sessions":
@@ -209,7 +223,16 @@ def replay_stream(warehouse: Warehouse, model: Model) -> Replay:
     state, tables = read_state(engine, target), StreamTables(target)
     if state is None or len(engine.inspect([target, tables.events])) < 2:
         raise RequestError(f"nothing of {model.name} is there yet", hint=f"Build it: fft stream run {model.name}")
-    again = session_sink(engine, target, model).all_sessions(state.watermark)
+    if state.phase == "backfill":
+        message = f"{model.name} is being read again after a reset: its sessions are not yet those of the events kept"
+        raise RequestError(message, hint=f"Let it finish first: fft stream run {model.name} --until-caught-up")
+    change = settings_change(state.settings, settings_of(model))
+    if change.names & EVERYTHING:
+        message = f"settings of {model.name} have changed since it was built: {change}"
+        raise RequestError(
+            message, hint=f"Build it first: the build rebuilds its sessions. fft build --select {model.name}"
+        )
+    again = session_sink(engine, target, model).replayed(state.watermark)
     names = [column.name for column in engine.columns(engine.spelling.select_all(target))]
     there = {column.name for column in engine.columns(again)}
     quoted = [engine.spelling.quoted(name) for name in names if name in there and name != ID]

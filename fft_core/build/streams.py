@@ -12,22 +12,28 @@ from fft_core.build.increment import Increment, Written, write_increment
 from fft_core.checks.results import CheckFailedError, CheckResult
 from fft_core.checks.run import run_checks
 from fft_core.engines.protocol import Session
-from fft_core.errors import BusyError, FftError, RequestError, StreamError
+from fft_core.errors import BusyError, FftError, Location, NothingArrivedError, RequestError, StreamError
 from fft_core.names import Relation
 from fft_core.plan.fingerprint import digest_of
-from fft_core.project.model import Model, Sessions, Sink, StreamBody
+from fft_core.project.model import Incremental, Model, OnSchemaChange, Sessions, Sink, StreamBody
+from fft_core.streaming.beside import refuse_dead_share
+from fft_core.streaming.fitting import ColumnPolicy, OnNewColumns
 from fft_core.streaming.intake import EventRules, Intake, take_in
+from fft_core.streaming.retake import EVERYTHING, Retake
 from fft_core.streaming.session_sink import SessionSink
-from fft_core.streaming.sessionizer import holding, next_state, refuse_dead_share, refuse_engine
-from fft_core.streaming.settings import SessionSettings
+from fft_core.streaming.sessionizer import holding, next_state, refuse_engine
+from fft_core.streaming.settings import SessionSettings, SettingsChange, settings_change, table_settings
 from fft_core.streaming.source import Position, Source
-from fft_core.streaming.state import StreamState, held, place_of_state, prepare_state, read_state, write_state
+from fft_core.streaming.state import StreamState, Writer, held, place_of_state, prepare_state, read_state, write_state
 from fft_core.streaming.table_sink import TableSink
 from fft_core.streaming.tables import StreamTables
 from fft_core.warehouse.warehouse import Warehouse
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+
+_AWAITED = {"files": "a line in", "kafka": "a message of the topic", "s3": "an object at"}
 
 
 @dataclass(frozen=True)
@@ -40,6 +46,7 @@ class StreamBatch:
         begun: The position after which the batch was read.
         position: The position of its end.
         is_full: Whether the source may have more records.
+        change: The difference between the settings of the existing rows and those of now.
     """
 
     rows: pa.Table
@@ -47,16 +54,29 @@ class StreamBatch:
     begun: Position
     position: Position
     is_full: bool
+    change: SettingsChange
 
     @property
     def is_empty(self) -> bool:
         """Whether no record has arrived and the position is the same."""
         return not self.rows.num_rows and self.position == self.begun
 
+    @property
+    def is_backfill(self) -> bool:
+        """Whether the source is being read again after a reset."""
+        return self.before is not None and self.before.phase == "backfill"
+
     def rebuilds(self, sink: Sink) -> bool:
         """Whether the table is rebuilt with this batch: one of sessions only when all events have been read again."""
-        is_backfill = self.before is not None and self.before.phase == "backfill"
-        return is_backfill and (sink == "table" or not self.is_full)
+        return self.is_backfill and (sink == "table" or not self.is_full)
+
+    def leaves(self, sink: Sink) -> bool:
+        """Whether an existing table of sessions stays as it is, because not all events have been read again."""
+        return self.is_backfill and sink == "sessions" and self.is_full
+
+    def is_other(self, sink: Sink) -> bool:
+        """Whether the table was written with settings that make other rows."""
+        return bool(self.change) and (sink == "sessions" or "sink" in self.change.names)
 
 
 @dataclass(frozen=True)
@@ -128,7 +148,8 @@ def poll(warehouse: Warehouse, model: Model, *, from_begin: bool = False, source
     Args:
         warehouse: The session of this thread.
         model: The stream.
-        from_begin: Whether a stream with a sink "table" is read from its beginning, because its table is missing.
+        from_begin: Whether a stream is read from its beginning, if its events are not kept beside its table: because
+            the table is missing, or has other rows.
         source: The source to read; if None, it is opened and closed.
 
     Raises:
@@ -140,22 +161,44 @@ def poll(warehouse: Warehouse, model: Model, *, from_begin: bool = False, source
     before = read_state(warehouse.engine, target)
     if before is not None and (other := before.holding):
         raise held(target, other)
-    begun: Position = {} if before is None or (from_begin and body.sink == "table") else before.position
+    change = settings_change(before.settings if before else None, settings_of(model))
+    is_lost = from_begin and (body.sink == "table" or "sink" in change.names)
+    begun: Position = {} if before is None or is_lost else before.position
     try:
         with nullcontext(source) if source else closing(source_of(warehouse, model)) as opened:
             rows, position = opened.poll(begun, body.batch_rows)
     except FftError as error:
         raise _placed(error, model) from error
-    return StreamBatch(rows, before, begun, position, is_full=rows.num_rows >= body.batch_rows)
+    return StreamBatch(rows, before, begun, position, is_full=rows.num_rows >= body.batch_rows, change=change)
 
 
 def _placed(error: FftError, model: Model) -> FftError:
-    """Return the error with the name and the place of the stream."""
+    """Return the error with the name of the stream, and the place of the setting that it is about."""
     if error.problem.where is None:
-        message = f"stream {model.name!r}: {error.problem.message}"
-        error.problem = replace(error.problem, message=message, where=model.location)
+        said = error.problem.message
+        if isinstance(error, NothingArrivedError):
+            said = f"{said}; it waits for {_waited_for(body_of(model))}"
+        where = _written_at(model, error.keys) if isinstance(error, StreamError) else model.location
+        error.problem = replace(error.problem, message=f"stream {model.name!r}: {said}", where=where)
         error.args = (str(error.problem),)
     return error
+
+
+def _written_at(model: Model, keys: tuple[str, ...]) -> Location:
+    """Return the place of a setting in the file of a stream, or of the nearest setting around it."""
+    lines = body_of(model).lines
+    names = [".".join(keys[:end]) for end in range(len(keys), 0, -1)]
+    line = next((lines[name] for name in names if name in lines), None)
+    return model.location if line is None else Location(model.path, line)
+
+
+def _waited_for(body: StreamBody) -> str:
+    options = body.source.options
+    given = options.get("path") or options.get("topic")
+    named = ", ".join(map(str, given)) if isinstance(given, tuple) else str(given)
+    return {"files": "a line in", "kafka": "a message of the topic", "s3": "an object at"}[
+        body.source.type
+    ] + f" {named}"
 
 
 def write_batch(warehouse: Warehouse, increment: Increment, batch: StreamBatch) -> Written:
@@ -175,24 +218,57 @@ def write_batch(warehouse: Warehouse, increment: Increment, batch: StreamBatch) 
         (now_there.epoch, now_there.position) != (state.epoch, state.position)
     ):
         raise BusyError(f"the stream {target} was written by another process meanwhile", hint="Start this one again.")
-    if increment.is_first and body.sink == "table":
+    is_new = increment.is_first and (body.sink == "table" or "sink" in batch.change.names)
+    if is_new:
         state = replace(state, watermark=None, partitions={}, counts={})
+        _forget_read(engine, StreamTables(target), body.sink)
     try:
+        state, bad = _retaken(engine, increment, batch, state, now)
         intake = take_in(batch.rows, rules_of(body), state, now, takes_nul=engine.spelling.takes_nul)
         if body.sink == "sessions":
             written = _sessions(warehouse, increment, batch, intake, now)
         else:
-            written = _table(warehouse, increment, intake, now)
+            written = _table(warehouse, increment, batch, intake, now)
         refuse_dead_share(written.changes["dead"], intake.given, body.max_dead_share)
     except StreamError as error:
         raise _placed(error, model) from error
-    holder = batch.before.holder if batch.before and batch.before.holder and batch.before.holder.is_me else None
-    after = next_state(state, intake, written.changes, batch.position, holder)
-    after = replace(after, phase="live" if not batch.is_full or increment.is_first else state.phase)
-    write_state(engine, target, batch.before, after)
+    changes = {**written.changes, "dead": written.changes["dead"] + bad}
+    _write_position(engine, increment, batch, next_state(state, intake, changes, batch.position, _holder(batch)))
     said = [_identity(model), batch.position, str(intake.watermark)]
     bounds = StreamBounds(batch.begun, batch.position, intake.watermark, now)
-    return replace(written, data_version=f"stream:{digest_of(said)[:32]}", bounds=bounds)
+    return replace(written, changes=changes, data_version=f"stream:{digest_of(said)[:32]}", bounds=bounds)
+
+
+def _forget_read(engine: Session, tables: StreamTables, sink: Sink) -> None:
+    """Delete the records that are read again from the tables beside a table that is rebuilt from its source."""
+    beside = [tables.late, tables.dead, *([tables.events] if sink == "sessions" else [])]
+    for table in engine.inspect(beside):
+        engine.execute(engine.spelling.delete(table, None))
+
+
+def _holder(batch: StreamBatch) -> Writer | None:
+    return batch.before.holder if batch.before and batch.before.holder and batch.before.holder.is_me else None
+
+
+def _write_position(engine: Session, increment: Increment, batch: StreamBatch, state: StreamState) -> None:
+    is_live = not batch.is_full or increment.is_first
+    after = replace(state, settings=settings_of(increment.model), phase="live" if is_live else state.phase)
+    write_state(engine, increment.relation, batch.before, after)
+
+
+def _retaken(
+    engine: Session, increment: Increment, batch: StreamBatch, state: StreamState, now: datetime
+) -> tuple[StreamState, int]:
+    """Take the events that are kept again, if settings have changed since; return the number of bad ones as well."""
+    model, change = increment.model, batch.change
+    body = body_of(model)
+    if body.sink != "sessions" or "sink" in change.names:
+        return state, 0
+    if increment.is_first and batch.before is not None and batch.before.settings is None:  # kept by an older version
+        change = SettingsChange(EVERYTHING, frozenset(body.columns))
+    return Retake(session_sink(engine, increment.relation, model), rules_of(body), change, body.max_dead_share).run(
+        state, now
+    )
 
 
 def _identity(model: Model) -> list[str]:
@@ -217,11 +293,18 @@ def rules_of(body: StreamBody) -> EventRules:
     )
 
 
-def session_sink(engine: Session, target: Relation, model: Model) -> SessionSink:
-    """Return the sink that stores the events of a stream and computes its sessions."""
+def settings_of(model: Model) -> str:
+    """Return the settings that the rows of a stream are made with, as `_ff_stream` keeps them."""
     settings, body = model.materialization, body_of(model)
-    assert isinstance(settings, Sessions)  # callers check the sink
-    made = SessionSettings(
+    return (
+        _session_settings(settings, body).to_json("model")
+        if isinstance(settings, Sessions)
+        else table_settings(body.columns)
+    )
+
+
+def _session_settings(settings: Sessions, body: StreamBody) -> SessionSettings:
+    return SessionSettings(
         settings.key,
         settings.event_time,
         timedelta(seconds=settings.gap),
@@ -229,8 +312,19 @@ def session_sink(engine: Session, target: Relation, model: Model) -> SessionSink
         dict(settings.measures),
         body.columns,
     )
-    changes = "append_new_columns" if settings.on_schema_change == "sync_all_columns" else settings.on_schema_change
-    return SessionSink(engine, StreamTables(target), made, changes)
+
+
+def session_sink(engine: Session, target: Relation, model: Model) -> SessionSink:
+    """Return the sink that stores the events of a stream and computes its sessions."""
+    settings = model.materialization
+    assert isinstance(settings, Sessions)  # callers check the sink
+    made = _session_settings(settings, body_of(model))
+    return SessionSink(engine, StreamTables(target), made, _on_schema_change(settings.on_schema_change))
+
+
+def _on_schema_change(written: OnSchemaChange) -> OnNewColumns:
+    assert written != "sync_all_columns"  # the reader of the file has replaced it
+    return written
 
 
 @dataclass
@@ -260,7 +354,7 @@ def _sessions(warehouse: Warehouse, increment: Increment, batch: StreamBatch, in
     before = batch.before.watermark if batch.before else None
     counts: Mapping[str, int] = sink.keep(intake, now, None if is_left else stage.place, before, judge)
     if increment.is_first:
-        columns, stats = stage.write(sink.all_sessions(intake.watermark))
+        columns, stats = stage.write(sink.all_sessions(intake))
         judge(stage.place)
         rows = stats.rows if stats.rows is not None else _count(engine, stage.place)
         counts = {**counts, "sessions": rows}
@@ -270,15 +364,19 @@ def _sessions(warehouse: Warehouse, increment: Increment, batch: StreamBatch, in
     return Written(stage.place, columns, rows, judge.results, counts)
 
 
-def _table(warehouse: Warehouse, increment: Increment, intake: Intake, now: datetime) -> Written:
-    body = body_of(increment.model)
-    sink = TableSink(warehouse.engine, StreamTables(increment.relation), rules_of(body), body.columns)
-    place = None if increment.is_first else increment.stage.place
+def _table(warehouse: Warehouse, increment: Increment, batch: StreamBatch, intake: Intake, now: datetime) -> Written:
+    engine, stage, body = warehouse.engine, increment.stage, body_of(increment.model)
+    settings = increment.model.materialization
+    assert isinstance(settings, Incremental)  # the sink is a table
+    policy = ColumnPolicy(body.columns, _on_schema_change(settings.on_schema_change))
+    sink = TableSink(engine, StreamTables(increment.relation), rules_of(body), policy, stage.retype)
+    place = None if increment.is_first else stage.place
+    if place is not None:
+        sink.declare(place, batch.change.columns)
     with sink.rows(intake, now, place, upserts=bool(body.key)) as (query, counts):
         if query is None:
-            engine = warehouse.engine
-            columns = engine.columns(engine.spelling.select_all(increment.stage.place))
-            return Written(increment.stage.place, columns, _count(engine, increment.stage.place), (), counts)
+            columns = engine.columns(engine.spelling.select_all(stage.place))
+            return Written(stage.place, columns, _count(engine, stage.place), (), counts)
         written = write_increment(warehouse, increment, query)
     return replace(written, changes={**written.changes, **counts}, is_unchanged=False)
 

@@ -22,7 +22,7 @@ from fft_core.engines.spec.registry import spec_of
 from fft_core.errors import FftError, Location, Problem, ProjectError
 from fft_core.names import SYMBOL, Relation
 from fft_core.plan.compiled import QueryUses
-from fft_core.plan.fingerprint import READS_FROM, NodeIdentity, digest_of
+from fft_core.plan.fingerprint import COLUMNS, READS_FROM, NodeIdentity, digest_of
 from fft_core.project.model import (
     Check,
     CustomRule,
@@ -450,7 +450,8 @@ def _symbol(name: str | SourceName) -> Relation:
 def _stream(body: StreamBody) -> Code:
     """Return the code of a stream; it is volatile, as new events are known only when they are read."""
     said = ", ".join(_texts(body.source.options.get(key)) for key in ("path", "topic") if key in body.source.options)
-    return Code(digest_of(asdict(body)), (f"what has arrived in {body.source.type} {said}",))
+    settings = {name: value for name, value in asdict(body).items() if name != "lines"}
+    return Code(digest_of(settings), (f"what has arrived in {body.source.type} {said}",))
 
 
 def _texts(value: object) -> str:
@@ -464,6 +465,8 @@ def _config(model: Model) -> dict[str, str]:
         settings = asdict(model.materialization)
         said = {key: value for key, value in settings.items() if key not in ("name", "delta_sql")}  # they are code
         config |= {key: str(value) for key, value in said.items() if value not in (None, ())}
+    if isinstance(model.body, StreamBody) and model.body.columns:
+        config[COLUMNS] = str(dict(sorted(model.body.columns.items())))
     if isinstance(model.body, PythonBody):
         requires = {name: sorted(columns) for name, columns in model.body.requires.items()}
         config["requires"] = digest_of(requires)

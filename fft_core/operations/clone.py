@@ -58,7 +58,7 @@ def clone(
     Tables, seeds, incremental tables and snapshots are copied with their rows. A view is created over the relations
     here, if its code and settings here are those that were built there. A relation that is newer here is kept, and so
     are snapshots and relations without a record of this project, unless `force` is set. Records are copied as well,
-    written for this place and profile.
+    written for this place and profile. A stream is copied with its kept events, late events, bad records and position.
 
     Args:
         warehouse: This environment.
@@ -155,6 +155,10 @@ class _Clone:
             else:
                 columns, stats = stage.write(self._all_rows(node))
                 count = stats.rows
+            if isinstance(node, Model) and node.kind == "stream":
+                from fft_core.build.stream_tables import copy_stream  # most projects have no stream
+
+                copy_stream(here.engine, self.there.engine, node, relation, self.there.place(node.name))
             statements = record_statements(here.engine, record)
             stage.publish(Seal(stamp, columns, statements))
         there = Published("view" if view is not None else kind, stamp, record.rows, str(relation))

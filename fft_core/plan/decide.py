@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeAlias
 from fft_core.names.functions import is_definition
 from fft_core.plan.compiled import QUERY, QueryUses, recorded_query, still_recorded_query, with_query_of
 from fft_core.plan.definitions import Definitions, Version, completed
-from fft_core.plan.fingerprint import Fingerprint, NodeIdentity, changed_keys, digest_of, fingerprint_of
+from fft_core.plan.fingerprint import COLUMNS, Fingerprint, NodeIdentity, changed_keys, digest_of, fingerprint_of
 from fft_core.plan.reads import InputPlace as InputPlace
 from fft_core.plan.reads import ReadByView as ReadByView  # exported for those who make plans
 from fft_core.plan.records import BuildRecord, Published, Remembered
@@ -290,7 +290,10 @@ def is_refreshed(name: str, keeps: str, pattern: str) -> bool:
 def _kept(identity: NodeIdentity, reason: Reason) -> Reason:
     """Add to a reason that a change of the code leaves the existing rows as they are."""
     kept = "versions" if identity.keeps == "history" and identity.code_name != "stream" else "rows"
-    what = f"existing {kept} stay as they are (--full-refresh {identity.name} rebuilds all of them)"
+    stay = "stay as they are"
+    if identity.code_name == "stream" and COLUMNS in reason.detail.rpartition(": ")[2].split(", "):
+        stay = "stay, and their columns get the declared types"
+    what = f"existing {kept} {stay} (--full-refresh {identity.name} rebuilds all of them)"
     return replace(reason, detail=f"{reason.detail}; {what}")
 
 
@@ -426,8 +429,11 @@ def _itself_changed(identity: NodeIdentity, record: BuildRecord | None) -> list[
     now = fingerprint_of(identity, old.inputs)
     if old.code != now.code:
         reasons.append(Reason("code_changed", f"its {identity.code_name} changed"))
-    if old.config != now.config:
-        keys = ", ".join(changed_keys(old.config, now.config))
+    before = dict(old.config)
+    if COLUMNS in now.config and old.code == now.code:
+        before.setdefault(COLUMNS, now.config[COLUMNS])
+    if before != now.config:
+        keys = ", ".join(changed_keys(before, now.config))
         reasons.append(Reason("config_changed", f"its config changed: {keys}"))
     if old.place != now.place:
         reasons.append(Reason("profile_changed", f"it was built by {old.place}, this is {now.place}"))

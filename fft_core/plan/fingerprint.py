@@ -12,6 +12,7 @@ from typing import Any, Literal
 from fft_core.json_files.artifacts import plain
 
 VERSION = 2
+COLUMNS = "columns"  # of a stream: the declared types; older records have them in the digest of the code only
 _KINDS = {"code": str, "config": dict, "environment": str, "environment_names": list, "place": str, "inputs": dict}
 
 

@@ -7,11 +7,13 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 
-from fft_core.build.publish import BuildResult
-from fft_core.build.streams import body_of, hold, poll, source_of
+from fft_core.build.publish import BuildResult, NodeResult
+from fft_core.build.streams import StreamBatch, body_of, hold, poll, source_of
+from fft_core.errors import NothingArrivedError
 from fft_core.project.model import Model
 from fft_core.run.run import Run
 from fft_core.run.turn import build_or_reuse
+from fft_core.warehouse.warehouse import Warehouse
 
 _NAP = 0.1  # seconds between two calls of `should_stop`
 
@@ -37,8 +39,11 @@ def follow(
     *,
     interval: float = 1,
     until_caught_up: bool = False,
+    tell_wait: Callable[[NothingArrivedError], None] = lambda _: None,
 ) -> Followed:
     """Build a stream batch by batch; a batch that has begun is finished.
+
+    If the table needs an event to be created, it is created when the first one arrives.
 
     Args:
         run: A run that has the stream as a node.
@@ -47,13 +52,14 @@ def follow(
         should_stop: Called between two batches, and while waiting.
         interval: The seconds to wait if no events have arrived.
         until_caught_up: Whether to stop when no events are left to read.
+        tell_wait: Called once if the table cannot be created before the first event arrives.
 
     Raises:
         BusyError: another process writes the stream.
         FftError: a batch cannot be built; the batches before it stay published.
     """
     body_of(model)
-    warehouse, done, is_settled = run.sessions.of_thread(), Followed(), False
+    warehouse, done, is_settled, waits = run.sessions.of_thread(), Followed(), False, False
     warehouse.ensure_schema(warehouse.place(model.name))
     with (
         closing(source_of(warehouse, model)) as source,
@@ -62,10 +68,9 @@ def follow(
         while not should_stop():
             with warehouse.engine.turn():
                 batch = poll(warehouse, model, source=source)
-                if not batch.is_empty or not is_settled:
-                    hooks = run.hooks if run.project.hooks else None
-                    result = build_or_reuse(warehouse, run.rebuilder, model, hooks=hooks, drains=False, polled=batch)
-                    is_settled = True
+                if batch.rows.num_rows or not (waits or (batch.is_empty and is_settled)):
+                    result = _built(run, warehouse, model, batch, tell_wait)
+                    is_settled, waits = True, result is None
                     if isinstance(result, BuildResult):
                         done += result
                         tell(result)
@@ -75,6 +80,18 @@ def follow(
                 break
             _wait(interval, should_stop)
     return done
+
+
+def _built(
+    run: Run, warehouse: Warehouse, model: Model, batch: StreamBatch, tell_wait: Callable[[NothingArrivedError], None]
+) -> NodeResult | None:
+    """Build a batch; return None if the first event, which the table needs, has not arrived yet."""
+    hooks = run.hooks if run.project.hooks else None
+    try:
+        return build_or_reuse(warehouse, run.rebuilder, model, hooks=hooks, drains=False, polled=batch)
+    except NothingArrivedError as error:
+        tell_wait(error)
+        return None
 
 
 def _wait(seconds: float, should_stop: Callable[[], bool]) -> None:

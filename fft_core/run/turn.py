@@ -227,14 +227,27 @@ def _with_batch(turn: _Turn, decision: Decision) -> tuple[Decision, StreamBatch 
 
     batch = turn.polled if turn.polled is not None and decision.is_increment else None
     batch = batch or poll(turn.warehouse, turn.node, from_begin=not decision.is_increment)
-    if batch.before is None and decision.is_increment:  # its rows were cloned, without a state
+    sink = turn.node.body.sink
+    if batch.before is None and decision.is_increment:  # its rows are not from this stream
         return _with_batch(turn, replace(decision, is_increment=False))
-    if batch.rebuilds(turn.node.body.sink):
+    if batch.leaves(sink) and decision.record is not None and decision.is_as_recorded:
+        return replace(decision, is_increment=True), batch
+    if batch.is_other(sink) and decision.is_increment and not batch.is_backfill:
+        return _with_batch(turn, replace(_written_otherwise(decision, batch), is_increment=False))
+    if batch.rebuilds(sink):
         return replace(decision, is_increment=False), batch
     is_asked_for = any(reason.kind != "volatile" for reason in decision.reasons)
     if not batch.is_empty or is_asked_for or decision.record is None:
         return decision, batch
     return replace(decision, action="reuse", reasons=(Reason("unchanged", "nothing has arrived"),)), batch
+
+
+def _written_otherwise(decision: Decision, batch: StreamBatch) -> Decision:
+    """Add the reason that the rows of a stream were written with other settings: its record does not know them."""
+    if any(reason.kind == "config_changed" for reason in decision.reasons):
+        return decision
+    reason = Reason("config_changed", f"its rows were written with other settings: {batch.change}")
+    return replace(decision, reasons=(*decision.reasons, reason))
 
 
 class _WithHooks:

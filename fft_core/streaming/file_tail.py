@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from fft_core.errors import StreamError
-from fft_core.streaming.records import Format, Record, Values, as_table, csv_reader, read_json, read_record
+from fft_core.streaming.records import BROKEN, Format, Record, Values, as_table, csv_reader, read_json, read_record
 from fft_core.streaming.source import Backlog, Position
 
 if TYPE_CHECKING:
@@ -120,8 +120,11 @@ class FileTailSource:
         return as_table(records), {"files": [asdict(mark) for mark in marks]}
 
     def backlog(self, position: Position) -> Backlog:
-        """Count the bytes after a position, including those of a last line without its newline."""
-        size, oldest = 0, list[float]()
+        """Count the bytes after a position, including those of a last line without its newline.
+
+        `oldest` is the time at which the file was written last, which is later than the arrival of its first lines.
+        """
+        size, oldest, first = 0, list[float](), list[Values]()
         for reading in self._readings(_marks(position)):
             try:
                 there = reading.place.stat()
@@ -130,7 +133,21 @@ class FileTailSource:
             if there.st_size > reading.mark.offset:
                 size += there.st_size - reading.mark.offset
                 oldest.append(there.st_mtime)
-        return Backlog(size, "bytes", min(oldest, default=None))
+                first += self._first(reading)
+        return Backlog(size, "bytes", min(oldest, default=None), first)
+
+    def _first(self, reading: _Reading) -> list[Values]:
+        """Return the values of the first unread line of a file; nothing if it has no newline yet, or is broken."""
+        try:
+            with reading.place.open("rb") as file:
+                reader, begin = self._reader(file, reading.mark)
+                if reader is None:
+                    return []
+                file.seek(max(reading.mark.offset, begin))
+                line = file.readline(_BLOCK)
+                return [reader(line.rstrip(b"\r\n"))] if line.endswith(b"\n") else []
+        except (OSError, StreamError, *BROKEN):
+            return []
 
     def end(self) -> Position:
         """Return the position after all complete lines that exist."""

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 from fft_core.errors import StreamError, nearest
 from fft_core.streaming.records import _text
 from fft_core.streaming.source import BYTES, ERROR, META, OFFSET, PARTITION, group_of, part_of
 from fft_core.streaming.state import StreamState
+from fft_core.streaming.tables import RECEIVED
+from fft_core.streaming.types import TimeUnit, read_time
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-TimeUnit: TypeAlias = Literal["s", "ms", "us"]
-_PER_SECOND: Mapping[TimeUnit, int] = {"s": 1, "ms": 1_000, "us": 1_000_000}
-UNITS = tuple(_PER_SECOND)
-_EPOCH = datetime(1970, 1, 1)
 _MOST_PARTITIONS = 1_000
 
 
@@ -126,6 +123,22 @@ def take_in(batch: pa.Table, rules: EventRules, state: StreamState, now: datetim
         partitions=partitions,
         given=batch.num_rows,
     )
+
+
+def take_again(kept: pa.Table, rules: EventRules) -> tuple[pa.Table, pa.Table]:
+    """Split events that are kept into events by other rules, and bad records; their order and lateness do not matter.
+
+    Args:
+        kept: Rows of a table of events.
+        rules: The rules that are valid now.
+    """
+    batch, errors = _with_columns(with_meta(kept), rules.needed), list[str | None]([None] * kept.num_rows)
+    given = batch.drop_columns([RECEIVED])
+    if rules.event_time is not None:
+        batch = _with_times(batch, rules, errors)
+    for name in rules.needed:
+        _note_missing(batch, name, errors)
+    return _where(batch.drop_columns([ERROR]), [error is None for error in errors]), dead_letters(given, errors)
 
 
 def _refuse_no_time(batch: pa.Table, rules: EventRules) -> None:
@@ -236,7 +249,7 @@ def _with_times(batch: pa.Table, rules: EventRules, errors: list[str | None]) ->
     times = _quickly(column)
     if times is None:
         values = column.to_pylist()
-        found = [_time(value, rules.time_unit) for value in values]
+        found = [read_time(value, rules.time_unit) for value in values]
         for i, (value, time) in enumerate(zip(values, found, strict=True)):
             if value is not None and time is None and errors[i] is None:
                 errors[i] = _no_time(rules.event_time, value, rules.time_unit)
@@ -257,19 +270,6 @@ def _quickly(column: Any) -> Any | None:  # Any: an Arrow column of any type
         if pa.types.is_string(kind):
             return column.cast(pa.timestamp("us", "UTC")).cast(pa.timestamp("us"))
     except pa.ArrowInvalid:
-        return None
-    return None
-
-
-def _time(value: object, unit: TimeUnit | None) -> datetime | None:
-    """Read a time: ISO 8601, as UTC if it has no zone; or a number, if its unit is known."""
-    try:
-        if isinstance(value, str):
-            time = datetime.fromisoformat(value.strip())
-            return time.astimezone(UTC).replace(tzinfo=None) if time.tzinfo else time
-        if isinstance(value, int | float | Decimal) and not isinstance(value, bool) and unit is not None:
-            return _EPOCH + timedelta(microseconds=round(value * (1_000_000 // _PER_SECOND[unit])))
-    except (ValueError, OverflowError):
         return None
     return None
 

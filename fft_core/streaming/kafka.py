@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _TIMEOUT = 10.0  # seconds to wait for a broker, and for messages that it has reported
+_PEEK = 2.0  # seconds to wait for the first messages, of which only the times are needed
 _AT_ONCE = 10_000
 _OURS = ("group.id", "enable.auto.commit", "auto.offset.reset", "enable.partition.eof", "enable.auto.offset.store")
 
@@ -97,10 +98,29 @@ class KafkaSource:
         return as_table(records), self._position(reached)
 
     def backlog(self, position: Position) -> Backlog:
-        """Count the messages after a position."""
+        """Count the messages after a position; `oldest` is the least time of the first messages of its partitions."""
         with _explained(self._kafka, self._topic):
             begins, ends = self._bounds(position)
-        return Backlog(sum(max(0, end - begins[part]) for part, end in ends.items()), "messages")
+            left = {part: begins[part] for part, end in ends.items() if begins[part] < end}
+            times = self._first_times(left) if left else []
+        return Backlog(sum(ends[part] - begin for part, begin in left.items()), "messages", min(times, default=None))
+
+    def _first_times(self, begins: Mapping[int, int]) -> list[float]:
+        """Return the timestamps of the first messages of some partitions, as far as they have any and arrive soon."""
+        consumer, found, parts = self._connected(), list[float](), set(begins)
+        consumer.assign([self._at(part, begin) for part, begin in begins.items()])
+        try:
+            deadline = time.monotonic() + _PEEK
+            while parts and time.monotonic() < deadline:
+                for message in consumer.consume(len(parts), timeout=0.1):
+                    kind, at = message.timestamp()
+                    is_first = message.partition() in parts
+                    if is_first and message.error() is None and kind != self._kafka.TIMESTAMP_NOT_AVAILABLE:
+                        found.append(at / 1000)
+                    parts.discard(message.partition())
+        finally:
+            consumer.unassign()
+        return found
 
     def end(self) -> Position:
         """Return the position after all existing messages."""

@@ -115,7 +115,8 @@ class KeptStatements:
 
     def _identity(self) -> list[str]:
         assert self.settings.event_id is not None  # only events with an id are compared
-        return [self._q(name) for name in (*self.settings.key, self.settings.event_time, self.settings.event_id)]
+        names = (*self.settings.key, self.settings.event_time, self.settings.event_id)
+        return list(dict.fromkeys(map(self._q, names)))
 
     def _same(self) -> str:
         return " and ".join(f"_ff_m.{name} = _ff_g.{name}" for name in self._identity())

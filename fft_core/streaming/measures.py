@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 
 from fft_core.engines.spec.spelling import Spelling
+from fft_core.engines.spec.written_sql import read_aggregate
 from fft_core.errors import StreamError, nearest
 from fft_core.names.columns import ColumnNames
 
@@ -35,32 +36,25 @@ def spelled_measures(
 
 @cache
 def columns_in(text: str, dialect: str) -> tuple[str, ...]:
-    """Return the names of the columns that a measure reads."""
-    import sqlglot
+    """Return the names of the columns that a measure reads; none if it cannot be read."""
     from sqlglot import exp
 
-    return tuple(column.name for column in sqlglot.parse_one(f"select {text}", dialect=dialect).find_all(exp.Column))
+    try:
+        return tuple(column.name for column in read_aggregate(text, dialect).find_all(exp.Column))
+    except ValueError:
+        return ()
 
 
 @cache
 def _spelled(name: str, text: str, columns: tuple[str, ...], by: str, dialect: str) -> str:
-    import sqlglot
     from sqlglot import exp
 
     try:
-        tree = sqlglot.parse_one(f"select {text}", dialect=dialect)
-    except sqlglot.errors.ParseError as error:
-        raise _wrong(name, text, f"it cannot be read: {error.errors[0]['description']}") from error
-    said = {key for key, value in tree.args.items() if value and key not in ("expressions", "kind")}
-    if not isinstance(tree, exp.Select) or len(tree.selects) != 1 or said:
-        raise _wrong(name, text, "it must be one expression")
-    if tree.find(exp.Subquery, exp.Window) or len(list(tree.find_all(exp.Select))) > 1:
-        raise _wrong(name, text, "it has a query or a window in it")
-    aggregates = list(tree.find_all(exp.AggFunc))
-    if not aggregates and not tree.find(exp.Anonymous):  # an unknown function may be one
-        raise _wrong(name, text, "it is not an aggregate, as sum(amount) or first(page)")
+        tree = read_aggregate(text, dialect)
+    except ValueError as error:
+        raise wrong_measure(name, text, str(error)) from error
     _quote_columns(tree, name, text, columns)
-    for found in aggregates:
+    for found in list(tree.find_all(exp.AggFunc)):
         ordered = _ordered(found, by, dialect)
         if ordered is not None:
             found.replace(ordered)
@@ -78,7 +72,7 @@ def _quote_columns(tree: object, name: str, text: str, columns: Sequence[str]) -
         if there is None:
             near = nearest(column.name, columns) or f"Events have {', '.join(columns)}."
             hint = f"{near} A column that comes later is declared with its type: columns: {{{column.name}: double}}."
-            raise _wrong(name, text, f"no event has a column {column.name!r}", hint)
+            raise wrong_measure(name, text, f"no event has a column {column.name!r}", hint)
         column.set("this", exp.to_identifier(there, quoted=True))
         column.set("table", None)
 
@@ -104,5 +98,6 @@ def _ordered(found: object, by: str, dialect: str) -> object | None:
     return sqlglot.parse_one(f"{text[:-1]} order by {by}, {value})", dialect=dialect) if text.endswith(")") else None
 
 
-def _wrong(name: str, text: str, why: str, hint: str | None = None) -> StreamError:
-    return StreamError(f"the measure {name!r} ({text}): {why}", hint=hint)
+def wrong_measure(name: str, text: str, why: str, hint: str | None = None) -> StreamError:
+    """Return the error about a measure."""
+    return StreamError(f"the measure {name!r} ({text}): {why}", hint=hint, keys=("measures", name))

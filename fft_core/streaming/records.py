@@ -9,12 +9,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from fft_core.streaming.source import BYTES, ERROR, META, OFFSET, PARTITION
+from fft_core.streaming.types import EXACT_IN_DOUBLE
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 Format: TypeAlias = Literal["jsonl", "csv"]
 Values: TypeAlias = Mapping[str, Any]  # Any: values of JSON
+BROKEN = (ValueError, csv.Error, RecursionError)  # the exceptions of readers, for a record that is broken
 _LARGEST = 2**63
 
 
@@ -72,7 +74,7 @@ def read_record(partition: str, offset: int, raw: bytes, read: Callable[[bytes],
     """Read one record; if it cannot be read, it has the error."""
     try:
         return Record(partition, offset, raw, read(raw))
-    except (ValueError, csv.Error, RecursionError) as error:
+    except BROKEN as error:
         said = "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error) or type(error).__name__
         return Record(partition, offset, raw, None, said)
 
@@ -124,6 +126,12 @@ def _array(values: list[Any], errors: list[str | None], name: str) -> pa.Array[A
     if kinds <= {int, float}:
         large = [i for i, v in enumerate(values) if type(v) is int and not -_LARGEST <= v < _LARGEST]
         _note(errors, large, f"a number in {name!r} that is too large")
+        if float in kinds:
+            inexact = [
+                i for i, v in enumerate(values) if type(v) is int and abs(v) > EXACT_IN_DOUBLE and int(float(v)) != v
+            ]
+            _note(errors, inexact, f"a whole number in {name!r} that a double cannot hold, beside fractions")
+            large += inexact
         kept = [None if i in set(large) else value for i, value in enumerate(values)] if large else values
         if float in kinds:
             return pa.array([None if v is None else float(v) for v in kept], pa.float64())
@@ -138,6 +146,10 @@ def _array(values: list[Any], errors: list[str | None], name: str) -> pa.Array[A
         broken = [i for i, text in enumerate(texts) if text is not None and not _is_unicode(text)]
         _note(errors, broken, f"half a character in {name!r}")
         return pa.array([None if i in broken else text for i, text in enumerate(texts)], pa.string())
+
+
+def _is_exact(value: int) -> bool:
+    return abs(value) <= EXACT_IN_DOUBLE or int(float(value)) == value
 
 
 def _text(value: object) -> str:

@@ -2,39 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from fft_core.engines.changes import Alteration
 from fft_core.engines.protocol import ColumnType, Session
 from fft_core.errors import EngineError, StatementError, StreamError, nearest
 from fft_core.names import Relation
 from fft_core.names.columns import ColumnNames
+from fft_core.streaming.beside import bury, keep_late, no_event, received
+from fft_core.streaming.fitting import ColumnPolicy, Fitted, OnNewColumns, fitted
 from fft_core.streaming.intake import Intake
 from fft_core.streaming.kept import KeptStatements
-from fft_core.streaming.measures import spelled_measures
-from fft_core.streaming.sessions import (
-    ADDED,
-    TOUCHED_END,
-    TOUCHED_START,
-    Range,
-    SessionStatements,
-    ranges_of,
-)
+from fft_core.streaming.measures import columns_in, spelled_measures, wrong_measure
+from fft_core.streaming.sessions import TOUCHED_END, TOUCHED_START, Range, SessionStatements, ranges_of
 from fft_core.streaming.settings import SessionSettings
 from fft_core.streaming.source import BYTES, ERROR
-from fft_core.streaming.tables import (
-    RECEIVED,
-    WATERMARK,
-    OnNewColumns,
-    StreamTables,
-    add_index,
-    append,
-    columns_of,
-    fitted,
-)
+from fft_core.streaming.tables import StreamTables, add_index, columns_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -84,84 +71,128 @@ class SessionSink:
             StreamError: a measure is not valid, or events have new columns, which are not allowed.
         """
         dead = [intake.dead]
-        late = keep_late(self.engine, self.tables, intake, now, self._declared(), dead)
-        fit = fitted(self.engine, self.tables.events, intake.events, self._declared(), self.on_schema_change)
-        for statement in fit.statements:
-            self.engine.execute(statement)
+        late = keep_late(self.engine, self.tables, intake, now, self.policy.declared, dead)
+        fit = self.fitted(intake.events)
         dead.append(fit.dead)
         counts = {"events": 0, "late": late, "dead": 0, "duplicates": 0, "sessions": 0}
-        stored = columns_of(self.engine, self.tables.events)
-        if fit.is_new:
-            add_index(self.engine, self.tables.events, self._named([c.name for c in stored]).event_time)
-        statements = self._statements([column.name for column in stored])
-        if fit.rows.num_rows:
-            batch = _Batch(self.engine, self.tables.events, statements, stored, intake.watermark, judge)
-            counts |= batch.keep(_received(fit.rows, now), None if fit.is_retyped else sessions, dead)
-        if fit.is_retyped and sessions is not None:
-            counts["sessions"] = self._replace(sessions, statements, intake.watermark, judge)
-        if sessions is not None:
-            for statement in statements.closed(sessions, before, intake.watermark):
-                self.engine.execute(statement)
+        if fit.rows.num_rows or sessions is not None:
+            stored = columns_of(self.engine, self.tables.events)
+            statements = self.statements([column.name for column in stored])
+            if fit.rows.num_rows:
+                batch = Batch(self.engine, self.tables.events, statements, stored, intake.watermark, judge)
+                counts |= batch.keep(received(fit.rows, now), None if fit.is_retyped else sessions, dead)
+            if sessions is not None:
+                if fit.is_retyped:
+                    counts["sessions"] = self.replace(sessions, intake.watermark, judge)
+                for statement in statements.closed(sessions, before, intake.watermark):
+                    self.engine.execute(statement)
         counts["dead"] += bury(self.engine, self.tables, dead, now)
         return counts
 
-    def _replace(
-        self,
-        sessions: Relation,
-        statements: SessionStatements,
-        watermark: datetime | None,
-        judge: Callable[[Relation], None] | None,
+    def fitted(self, events: pa.Table) -> Fitted:
+        """Return events with the types of their table, after the table was created or its columns were changed."""
+        fit = fitted(self.engine, self.tables.events, events, self.policy)
+        for statement in fit.statements:
+            try:
+                self.engine.execute(statement)
+            except StatementError as error:
+                hint = "If a view reads that table: drop the view, and create it again after this batch."
+                message = f"the columns of {self.tables.events} cannot be changed: {error.problem.message}"
+                raise StreamError(message, hint=hint) from error
+        if fit.is_new:
+            names = [column.name for column in columns_of(self.engine, self.tables.events)]
+            add_index(self.engine, self.tables.events, str(ColumnNames(names).find(self.settings.event_time)))
+        return fit
+
+    def replace(
+        self, sessions: Relation, watermark: datetime | None, judge: Callable[[Relation], None] | None = None
     ) -> int:
-        """Rebuild all sessions, because columns of the events have other types now; return the number of sessions."""
+        """Rebuild all sessions in their table, whose columns may become others; return the number of sessions."""
         engine, spelling = self.engine, self.engine.spelling
-        query = statements.all_sessions(self.tables.events, watermark)
-        types = {column.name: column.type for column in columns_of(engine, sessions)}
-        for column in engine.columns(query):
-            if types.get(column.name) != column.type:
-                try:
-                    engine.execute(spelling.change_type(sessions, column))
-                except StatementError as error:
-                    hint = "If a view reads the table: drop it, and make it again behind this batch."
-                    message = f"{sessions}: {column.name!r} must become {column.type}: {error.problem.message}"
-                    raise StreamError(message, hint=hint) from error
+        self._refuse_measures(self.statements([column.name for column in columns_of(engine, self.tables.events)]))
+        query = self.replayed(watermark)
+        wanted, stored = {c.name: c for c in engine.columns(query)}, {c.name: c for c in columns_of(engine, sessions)}
+        alteration = Alteration(
+            added=tuple(column for name, column in wanted.items() if name not in stored),
+            dropped=tuple(name for name in stored if name not in wanted),
+            retyped=tuple(column for name, column in wanted.items() if name in stored and stored[name] != column),
+        )
         engine.execute(spelling.delete(sessions, None))
-        engine.execute(spelling.insert(sessions, statements.columns, f"select * from ({query}) as _ff_s"))
+        try:
+            for statement in alteration.statements(sessions, spelling):
+                engine.execute(statement)
+        except StatementError as error:
+            hint = "If a view reads the table: drop the view, and create it again after this batch."
+            changed = [*(c.name for c in (*alteration.added, *alteration.retyped)), *alteration.dropped]
+            message = f"{sessions}: the columns {', '.join(changed)} must change: {error.problem.message}"
+            raise StreamError(message, hint=hint) from error
+        columns = [spelling.quoted(name) for name in wanted]
+        engine.execute(spelling.insert(sessions, columns, f"select * from ({query}) as _ff_s"))
         if judge is not None:
             judge(sessions)
         return _count(engine, sessions)
 
-    def all_sessions(self, watermark: datetime | None) -> str:
-        """Render the query for the sessions of all events that are kept."""
-        names = [column.name for column in columns_of(self.engine, self.tables.events)]
-        return self._statements(names).all_sessions(self.tables.events, watermark)
+    def all_sessions(self, intake: Intake) -> str:
+        """Render the query for the sessions of all events that are kept.
 
-    def _statements(self, names: Sequence[str]) -> SessionStatements:
+        Raises:
+            NothingArrivedError: there is no event, and not all columns that the sessions need are declared.
+            StreamError: the database cannot compute a measure.
+        """
+        names = [column.name for column in columns_of(self.engine, self.tables.events)]
+        known = ColumnNames(names)
+        missing = [name for name in self._needed() if known.find(name) is None]
+        if missing and not _count(self.engine, self.tables.events):
+            listed = ", ".join(missing)
+            raise no_event(intake, f"the types of {listed} are not known", missing)
+        self._refuse_measures(self.statements(names))
+        return self.replayed(intake.watermark)
+
+    def _refuse_measures(self, statements: SessionStatements) -> None:
+        """Raise StreamError if the database cannot compute a measure over the columns that events have."""
+        events = self.tables.events.sql(self.engine.spelling)
+        for name, text in statements.measures.items():
+            try:
+                self.engine.columns(f"select {text} as measure from {events} where false")
+            except StatementError as error:
+                said = error.problem.message.splitlines()[0]
+                raise wrong_measure(name, self.settings.measures[name], said) from error
+
+    def replayed(self, watermark: datetime | None) -> str:
+        """Render the query for the sessions of the events that were kept so far. Raises StreamError."""
+        names = [column.name for column in columns_of(self.engine, self.tables.events)]
+        return self.statements(names).all_sessions(self.tables.events, watermark)
+
+    def statements(self, names: Sequence[str]) -> SessionStatements:
         """Return the statements for events with these columns. Raises StreamError."""
-        settings = self._named(names)
+        settings = self.named(names)
         statements = SessionStatements(settings, {}, self.engine.spelling)
-        if taken := [name for name in settings.key if name.lower() in ADDED]:
-            hint = "Rename it in the events, or in what sends them."
-            raise StreamError(f"the key {taken[0]!r} has the name of a column that sessions have", hint=hint)
-        own = {name.lower() for name in (*settings.key, *ADDED)}
-        for name in settings.measures:
-            if name.lower() in own:
-                raise StreamError(f"a measure is called {name!r}, as another column of the sessions is")
         measures = spelled_measures(settings.measures, names, statements.order, self.engine.spelling)
         return replace(statements, measures=measures)
 
-    def _declared(self) -> Mapping[str, str]:
-        """Return the types of the columns that a table of events always has."""
+    @property
+    def policy(self) -> ColumnPolicy:
+        """The columns that the table of the events always has, and those that it may get."""
         named = {name.lower() for name in self.settings.columns}
         needed = {self.settings.event_time: "timestamp"} if self.settings.event_time.lower() not in named else {}
-        return {**self.settings.columns, **needed}
+        return ColumnPolicy({**self.settings.columns, **needed}, self.on_schema_change, frozenset(self._needed()))
 
-    def _named(self, names: Sequence[str]) -> SessionSettings:
+    def _needed(self) -> tuple[str, ...]:
+        """Return the columns of events that the sessions are made from."""
+        settings, dialect = self.settings, self.engine.spelling.dialect
+        read = [name for text in settings.measures.values() for name in columns_in(text, dialect)]
+        own = [*settings.key, settings.event_time, *([settings.event_id] if settings.event_id else [])]
+        return tuple(dict.fromkeys([*own, *read]))
+
+    def named(self, names: Sequence[str]) -> SessionSettings:
+        """Return the settings with the names that the columns have in the table. Raises StreamError."""
         known = ColumnNames(names)
 
         def found(name: str, what: str) -> str:
             there = known.find(name)
             if there is None:
-                raise StreamError(f"no event has the {what} {name!r}", hint=nearest(name, names))
+                hint = nearest(name, names) or f"Events have {', '.join(n for n in names if not n.startswith('_ff_'))}."
+                raise StreamError(f"no event has the {what} {name!r}", hint=hint, keys=(what,))
             return there
 
         settings = self.settings
@@ -173,42 +204,8 @@ class SessionSink:
         )
 
 
-def keep_late(
-    engine: Session,
-    tables: StreamTables,
-    intake: Intake,
-    now: datetime,
-    declared: Mapping[str, str],
-    dead: list[pa.Table],
-) -> int:
-    """Write late events into their table, and count them; those that cannot be stored are added to `dead`."""
-    import pyarrow as pa
-
-    rows = intake.late
-    if not rows.num_rows:
-        return 0
-    times = pa.array([intake.watermark] * rows.num_rows, pa.timestamp("us"))
-    fit = fitted(engine, tables.late, _received(rows.append_column(WATERMARK, times), now), declared)
-    for statement in fit.statements:
-        engine.execute(statement)
-    dead.append(fit.dead)
-    if fit.rows.num_rows:
-        append(engine, tables.late, fit.rows)
-    return fit.rows.num_rows
-
-
-def bury(engine: Session, tables: StreamTables, dead: Sequence[pa.Table], now: datetime) -> int:
-    """Write bad records into their table, and count them."""
-    import pyarrow as pa
-
-    rows = pa.concat_tables(dead)
-    if rows.num_rows:
-        append(engine, tables.dead, _received(rows, now))
-    return rows.num_rows
-
-
 @dataclass(frozen=True)
-class _Batch:
+class Batch:
     """One batch of events with the columns of the table.
 
     Attributes:
@@ -231,7 +228,7 @@ class _Batch:
         """Keep the new events, and rebuild the sessions that they belong to."""
         settings, engine = self.statements.settings, self.engine
         ranges = ranges_of(_minutes(rows.column(settings.event_time)), settings.gap)
-        with engine.frames.query(rows) as query, _temporary(engine) as temporary:
+        with engine.frames.query(rows) as query, temporary_tables(engine) as temporary:
             given = temporary(_GIVEN, self._complete(query, rows.column_names))
             new, count, refused = given, rows.num_rows, 0
             if settings.event_id is not None:
@@ -259,7 +256,7 @@ class _Batch:
         given: Relation,
         count: int,
         ranges: Sequence[Range],
-        temporary: _Temporary,
+        temporary: Temporary,
         dead: list[pa.Table],
     ) -> tuple[Relation, int, int]:
         """Return the given events to keep, their number, and the number of those in whose place others are kept."""
@@ -278,7 +275,7 @@ class _Batch:
         new = temporary(_NEW, kept.new(ranked, met))
         return new, _count(engine, new), refused.num_rows
 
-    def _refresh(self, sessions: Relation, new: Relation, ranges: Sequence[Range], temporary: _Temporary) -> int:
+    def _refresh(self, sessions: Relation, new: Relation, ranges: Sequence[Range], temporary: Temporary) -> int:
         """Rebuild the sessions that new events belong to; return the number of sessions that were written."""
         engine, statements = self.engine, self.statements
         touched = temporary(_TOUCHED, statements.touched(sessions, new, ranges))
@@ -308,22 +305,16 @@ def _count(engine: Session, relation: Relation) -> int:
     return int(count)
 
 
-def _received(rows: pa.Table, now: datetime) -> pa.Table:
-    import pyarrow as pa
-
-    return rows.append_column(RECEIVED, pa.array([now] * rows.num_rows, pa.timestamp("us")))
-
-
 @contextmanager
-def _temporary(engine: Session) -> Iterator[_Temporary]:
-    temporary = _Temporary(engine)
+def temporary_tables(engine: Session) -> Iterator[Temporary]:
+    temporary = Temporary(engine)
     try:
         yield temporary
     finally:
         temporary.drop()
 
 
-class _Temporary:
+class Temporary:
     """The temporary tables of one batch."""
 
     def __init__(self, engine: Session) -> None:

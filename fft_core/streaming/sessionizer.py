@@ -13,10 +13,12 @@ from fft_core.engines.protocol import Session
 from fft_core.errors import BusyError, EngineError, StreamError
 from fft_core.frames.arrow import to_arrow
 from fft_core.names import Relation
-from fft_core.streaming.intake import UNITS, EventRules, Intake, TimeUnit, take_in
+from fft_core.names.sessions import END
+from fft_core.streaming.beside import refuse_dead_share
+from fft_core.streaming.intake import EventRules, Intake, take_in
+from fft_core.streaming.retake import Retake
 from fft_core.streaming.session_sink import SessionSink
-from fft_core.streaming.sessions import END
-from fft_core.streaming.settings import SessionSettings
+from fft_core.streaming.settings import SessionSettings, SettingsChange, refuse_settings, settings_change
 from fft_core.streaming.source import Position, Source
 from fft_core.streaming.state import (
     StreamState,
@@ -28,9 +30,13 @@ from fft_core.streaming.state import (
     write_state,
 )
 from fft_core.streaming.tables import StreamTables, add_index
+from fft_core.streaming.types import UNITS, TimeUnit
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+
+_LONGEST_GAP = 100 * 366 * 24 * 60  # minutes of a hundred years: a typing error, and times have an end
 
 
 class HasEngine(Protocol):
@@ -76,7 +82,8 @@ class StreamSessionizer:
     """A writer of sessions, from events to a table of the warehouse. A context manager, for use in one thread.
 
     The sessions depend only on the events that are kept, and not on their order and batches. Records that are not kept
-    are in `<target>__late` and `<target>__dead`. Each batch is one transaction.
+    are in `<target>__late` and `<target>__dead`. Each batch is one transaction. If the target was written with another
+    key, time, id, gap, measures or column types, the first batch rebuilds all sessions from the events that are kept.
 
     Args:
         warehouse: An open warehouse.
@@ -128,14 +135,16 @@ class StreamSessionizer:
         keys = (key,) if isinstance(key, str) else tuple(key)
         if not keys:
             raise StreamError("sessions need a key: the column that tells whose they are")
-        if not gap_minutes > 0:
-            raise StreamError(f"gap_minutes must be more than 0, not {gap_minutes}")
+        if not 0 < gap_minutes < _LONGEST_GAP:
+            raise StreamError(f"gap_minutes must be more than 0 and less than {_LONGEST_GAP:,}, not {gap_minutes}")
         _refuse_values(event_time_unit, {"allowed_lateness": allowed_lateness, "max_ahead": max_ahead}, max_dead_share)
         self._engine = warehouse.engine
         refuse_engine(self._engine)
         settings = SessionSettings(
             keys, event_time, timedelta(minutes=gap_minutes), event_id, dict(measures or {}), dict(columns or {})
         )
+        refuse_settings(settings, self._engine.spelling.dialect)
+        self._settings = settings.to_json()
         self._rules = EventRules(keys, event_time, event_id, event_time_unit, allowed_lateness, max_ahead)
         self._tables = StreamTables(self._engine.relation(target))
         self._sink = SessionSink(self._engine, self._tables, settings)
@@ -154,7 +163,8 @@ class StreamSessionizer:
             frame: A frame of pandas, Polars or Arrow, with one row for each event.
 
         Raises:
-            StreamError: a measure is not valid, or too many records are bad. Nothing is kept.
+            StreamError: a measure is not valid, too many records are bad, or the sessions cannot be rebuilt with other
+                settings. Nothing is kept.
             BusyError: another process writes this stream.
         """
         return self._process(to_arrow(frame), None)
@@ -168,11 +178,13 @@ class StreamSessionizer:
 
         Raises the errors of `process_batch`.
         """
+        if limit < 1:
+            raise StreamError(f"limit must be 1 or more, not {limit}")
         with self._engine.turn():
             state = self._state() or StreamState()
             batch, position = source.poll(state.position, limit)
-            is_begun = bool(state.counts)
-            if not batch.num_rows and (position == state.position or not is_begun):  # no write: files must not grow
+            is_begun, is_same = bool(state.counts), not self._change(state)
+            if not batch.num_rows and is_same and (position == state.position or not is_begun):  # files must not grow
                 return BatchResult(0, 0, 0, 0, 0, 0, state.watermark)
             return self._process(batch, position, state)
 
@@ -189,21 +201,43 @@ class StreamSessionizer:
                 state = before or StreamState()
                 if polled is not None and (polled.epoch, polled.position) != (state.epoch, state.position):
                     raise BusyError(f"the stream {target} was written by another process meanwhile")
+                if state.phase == "backfill":
+                    hint = "Let `fft stream run` finish it: until then, the sessions are not those of the events kept."
+                    raise StreamError(f"{target} is being read again after a reset", hint=hint)
+                state, bad = self._retaken(state, now)
                 intake = take_in(batch, self._rules, state, now, takes_nul=engine.spelling.takes_nul)
                 counts = self._applied(intake, state, now)
                 refuse_dead_share(counts["dead"], intake.given, self._share)
-                write_state(engine, target, before, next_state(state, intake, counts, position, Writer.me()))
+                counts["dead"] += bad
+                after = next_state(state, intake, counts, position, Writer.me())
+                write_state(engine, target, before, replace(after, settings=self._settings))
             self._is_prepared = True
         return BatchResult(given=intake.given, watermark=intake.watermark, **counts)
+
+    def _change(self, state: StreamState) -> SettingsChange:
+        return settings_change(state.settings, self._settings)
+
+    def _retaken(self, state: StreamState, now: datetime) -> tuple[StreamState, int]:
+        """Take the events that are kept again, if the settings have changed since."""
+        change = self._change(state)
+        if not change:
+            return state, 0
+        if self._tables.events not in self._engine.inspect([self._tables.events]) and state.counts.get("events"):
+            message = f"{self.target} was written with other settings ({change}), and its events are not kept any more"
+            raise StreamError(message, hint="Name another target, and process the events again.")
+        return Retake(self._sink, self._rules, change, self._share).run(state, now)
 
     def _applied(self, intake: Intake, state: StreamState, now: datetime) -> dict[str, int]:
         engine, is_there = self._engine, self.target in self._engine.inspect([self.target])
         if is_there and not state.counts:
             hint = "Name another target, or drop that table."
             raise StreamError(f"{self.target} is there, and was not written by a stream", hint=hint)
-        counts = self._sink.keep(intake, now, self.target if is_there else None, state.watermark)
-        if not is_there and counts["events"]:
-            query = self._sink.all_sessions(intake.watermark)
+        is_other = bool(self._change(state))
+        counts = self._sink.keep(intake, now, self.target if is_there and not is_other else None, state.watermark)
+        if is_there and is_other:
+            counts["sessions"] = self._sink.replace(self.target, intake.watermark)
+        elif not is_there and counts["events"]:
+            query = self._sink.all_sessions(intake)
             engine.execute(engine.spelling.create_as(self.target, "table", query, replaces=False))
             add_index(engine, self.target, END)
             ((sessions,),) = engine.fetch(f"select count(*) from {self.target.sql(engine.spelling)}")
@@ -254,13 +288,6 @@ def next_state(
         epoch=state.epoch if holder == state.holder else state.epoch + 1,
         counts={**added, "batches": state.counts.get("batches", 0) + 1},
     )
-
-
-def refuse_dead_share(dead: int, given: int, share: float | None) -> None:
-    """Raise StreamError if the share of bad records in a batch is larger than allowed."""
-    if share is not None and given and dead / given > share:
-        hint = "Correct what sends them, or raise max_dead_share: they are kept in the table __dead then."
-        raise StreamError(f"{dead} of {given} records are bad, more than the allowed share of {share:g}", hint=hint)
 
 
 @contextmanager

@@ -9,13 +9,10 @@ from itertools import pairwise
 
 from fft_core.engines.spec.spelling import CHANGED, Spelling
 from fft_core.names import Relation
+from fft_core.names.sessions import CLOSED, CLOSES, END, EVENTS, ID, START
 from fft_core.streaming.measures import columns_in
 from fft_core.streaming.settings import SessionSettings
 
-ID, START, END, EVENTS, CLOSED, CLOSES = (
-    "session_id", "session_start", "session_end", "events", "is_closed", "closes_at",
-)  # fmt: skip
-ADDED = (ID, START, END, EVENTS, CLOSED, CLOSES)
 TOUCHED_START, TOUCHED_END, _TOUCHED_KEY = "_ff_start", "_ff_end", "_ff_key_{}"
 MOST_RANGES = 8  # the number of time ranges that are read instead of one, so that fewer rows between are read
 Range = tuple[datetime, datetime]

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Literal, TypeAlias
 
 from fft_core.engines.spec.spelling import Spelling
+from fft_core.engines.spec.written_sql import read_aggregate, type_problem
+from fft_core.errors import StreamError
+from fft_core.names.sessions import taken_key, taken_measures
 
+Writing: TypeAlias = Literal["api", "model"]
 _UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 604800}
 
 
@@ -32,9 +38,87 @@ class SessionSettings:
     measures: Mapping[str, str] = field(default_factory=dict)
     columns: Mapping[str, str] = field(default_factory=dict)
 
+    def to_json(self, by: Writing = "api") -> str:
+        """Return the settings as the text that is kept beside the sessions that were made with them.
+
+        `by` tells whether a model of a project writes the sessions, or a `StreamSessionizer`.
+        """
+        values = {
+            "by": by,
+            "sink": "sessions",
+            "key": list(self.key),
+            "event_time": self.event_time,
+            "event_id": self.event_id,
+            "gap": self.gap.total_seconds(),
+            "measures": dict(self.measures),
+            "columns": dict(self.columns),
+        }
+        return json.dumps(values, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
     def interval(self, spelling: Spelling) -> str:
         """Render the gap as SQL."""
         return spelling.interval(f"{round(self.gap.total_seconds() * 1_000_000)} microseconds")
+
+
+@dataclass(frozen=True)
+class SettingsChange:
+    """The differences between the settings that a table was written with and those of now.
+
+    Attributes:
+        names: The names of the settings that differ.
+        columns: The names of the columns whose declared types differ.
+    """
+
+    names: frozenset[str] = frozenset()
+    columns: frozenset[str] = frozenset()
+
+    def __bool__(self) -> bool:
+        return bool(self.names)
+
+    def __str__(self) -> str:
+        return ", ".join(sorted(self.names))
+
+
+def refuse_settings(settings: SessionSettings, dialect: str) -> None:
+    """Raise StreamError for settings that are wrong in any database of a dialect."""
+    if taken := taken_key(settings.key):
+        raise StreamError(taken, hint="Rename it in the events, or in their source.", keys=("key",))
+    taken_names = taken_measures(settings.key, settings.measures)
+    for name, text in settings.measures.items():
+        if name in taken_names:
+            raise StreamError(taken_names[name], keys=("measures", name))
+        try:
+            read_aggregate(text, dialect)
+        except ValueError as error:
+            raise StreamError(f"the measure {name!r} ({text}): {error}", keys=("measures", name)) from error
+    for name, kind in settings.columns.items():
+        if problem := type_problem(kind, dialect):
+            raise StreamError(f"columns: {name}: {problem[0]}", hint=problem[1], keys=("columns", name))
+
+
+def table_settings(columns: Mapping[str, str]) -> str:
+    """Return the settings of a stream into a table, as text; see `SessionSettings.to_json`."""
+    values = {"by": "model", "sink": "table", "columns": dict(columns)}
+    return json.dumps(values, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
+def is_of_a_model(settings: str | None) -> bool:
+    """Return whether a model of a project wrote rows with these settings, or may have done so if they are unknown."""
+    return settings is None or json.loads(settings).get("by") == "model"
+
+
+def settings_change(before: str | None, now: str) -> SettingsChange:
+    """Compare settings as they are kept; none differs if those of before are unknown.
+
+    >>> str(settings_change(table_settings({"a": "integer"}), table_settings({"a": "double"})))
+    'columns'
+    """
+    if before is None or before == now:
+        return SettingsChange()
+    old, new = json.loads(before), json.loads(now)
+    names = {name for name in (*old, *new) if name != "by" and old.get(name) != new.get(name)}
+    types = {name for name, kind in new["columns"].items() if old["columns"].get(name) != kind}
+    return SettingsChange(frozenset(names), frozenset(types))
 
 
 def read_interval(text: str) -> timedelta:

@@ -6,7 +6,7 @@ The watermark of a stream is the least of all groups. An offset identifies one r
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
@@ -40,17 +40,20 @@ def part_of(partition: str) -> str:
 
 @dataclass(frozen=True)
 class Backlog:
-    """The records of a source after a position, as far as they are known without reading them.
+    """The records of a source after a position, as far as they are known without reading more than the first ones.
 
     Attributes:
         size: The amount: bytes of files, messages of Kafka, objects of S3.
         unit: The unit of `size`.
         oldest: The arrival of the oldest record, in seconds since 1970; None if nothing is left, or if unknown.
+        first: The values of the first record of each file, if the arrival of a single record is not known: its event
+            time is then used as its arrival, if that is before `oldest`.
     """
 
     size: int
     unit: str
     oldest: float | None = None
+    first: Sequence[Mapping[str, Any]] = ()  # Any: values of JSON
 
 
 class Source(Protocol):
@@ -76,7 +79,7 @@ class Source(Protocol):
         """
 
     def backlog(self, position: Position) -> Backlog:
-        """Return the amount of data after a position, without reading it. Raises StreamError."""
+        """Return the amount of data after a position, and the age of its first records. Raises StreamError."""
 
     def end(self) -> Position:
         """Return the position after all existing records. Raises StreamError."""

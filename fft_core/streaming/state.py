@@ -1,4 +1,7 @@
-"""The `_ff_stream` table: the position of each stream, kept beside its rows and in one transaction with them."""
+"""The `_ff_stream` table: the position of each stream, kept beside its rows and in one transaction with them.
+
+Columns are only added at the end of the table. One of an older version lacks the last columns until it is written.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,14 @@ import json
 import os
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-from fft_core.engines.protocol import Session
+from fft_core.engines.protocol import ColumnType, Session
 from fft_core.engines.spec.spelling import TypeWord
 from fft_core.errors import BusyError, StateError, StatementError
 from fft_core.names import Relation
@@ -31,6 +34,7 @@ _COLUMNS: Mapping[str, TypeWord] = {
     "holder": "text",
     "counts": "text",
     "updated_at": "timestamp",
+    "settings": "text",
 }
 
 
@@ -81,6 +85,9 @@ class StreamState:
         holder: The process that holds the stream for longer than a transaction.
         counts: The numbers of events, late events, bad records, duplicates and batches so far.
         updated_at: The time at which the state was written, in UTC.
+        settings: The settings that the rows were written with, as `SessionSettings.to_json` returns them; None if a
+            version of FFT wrote them that did not keep the settings.
+        stored_as: The name of the stream in its row. A file of DuckDB that has another name now gives other names.
     """
 
     position: Position = field(default_factory=dict)
@@ -91,6 +98,8 @@ class StreamState:
     holder: Writer | None = None
     counts: Mapping[str, int] = field(default_factory=dict)
     updated_at: datetime | None = None
+    settings: str | None = None
+    stored_as: str | None = field(default=None, compare=False)
 
     @property
     def holding(self) -> Writer | None:
@@ -111,9 +120,11 @@ def read_state(engine: Session, target: Relation) -> StreamState | None:
     if table not in engine.inspect([table]):
         return None
     spelling = engine.spelling
-    where = f"relation = {spelling.literal(str(target))}"
+    name, ending = str(target), "." + ".".join(target.parts[-2:])
+    where = f"relation = {spelling.literal(name)} or right(relation, {len(ending)}) = {spelling.literal(ending)}"
+    order = f"case when relation = {spelling.literal(name)} then 0 else 1 end, relation"
     try:
-        rows = engine.fetch(f"select {', '.join(_COLUMNS)} from {table.sql(spelling)} where {where}")
+        rows = engine.fetch(f"select * from {table.sql(spelling)} where {where} order by {order}")
         return _state(rows[0], engine) if rows else None
     except (StatementError, ValueError, TypeError, KeyError) as error:
         hint = f"Its row in {table} was changed by something else. `fft stream reset` writes it again."
@@ -121,7 +132,7 @@ def read_state(engine: Session, target: Relation) -> StreamState | None:
 
 
 def _state(row: tuple[Any, ...], engine: Session) -> StreamState:
-    _, position, watermark, partitions, phase, epoch, holder, counts, updated_at = row
+    stored_as, position, watermark, partitions, phase, epoch, holder, counts, updated_at, settings, *_ = (*row, None)
     return StreamState(
         position=json.loads(position),
         watermark=None if watermark is None else engine.types.read_time(watermark),
@@ -131,14 +142,27 @@ def _state(row: tuple[Any, ...], engine: Session) -> StreamState:
         holder=Writer(**json.loads(holder)) if holder else None,
         counts=json.loads(counts),
         updated_at=engine.types.read_time(updated_at),
+        settings=_checked(settings),
+        stored_as=stored_as,
     )
 
 
+def _checked(settings: str | None) -> str | None:
+    if settings is not None and not isinstance(json.loads(settings)["columns"], dict):
+        raise ValueError(f"settings is {settings!r}")
+    return settings
+
+
 def prepare_state(engine: Session, target: Relation) -> None:
-    """Create the table of the state, if it is missing."""
-    table = place_of_state(target)
+    """Create the table of the state, if it is missing; add the columns that an older version did not have."""
+    table, spelling = place_of_state(target), engine.spelling
     if table not in engine.inspect([table]):
-        engine.execute(engine.spelling.create_table(table, _COLUMNS))
+        engine.execute(spelling.create_table(table, _COLUMNS))
+        return
+    there = {column.name.lower() for column in engine.columns(spelling.select_all(table))}
+    for name, kind in _COLUMNS.items():
+        if name not in there:
+            engine.execute(spelling.add_column(table, ColumnType(name, spelling.types[kind])))
 
 
 def held_state(engine: Session, target: Relation) -> StreamState | None:
@@ -161,7 +185,7 @@ def write_state(engine: Session, target: Relation, before: StreamState | None, s
     Raises:
         BusyError: another process writes the stream, or has written it since the state was read.
     """
-    is_there = refuse_others(engine, target, before)
+    there = refuse_others(engine, target, before)
     table, spelling = place_of_state(target), engine.spelling
     values = {
         "relation": str(target),
@@ -173,11 +197,12 @@ def write_state(engine: Session, target: Relation, before: StreamState | None, s
         "holder": json.dumps(vars(state.holder)) if state.holder else None,
         "counts": json.dumps(state.counts),
         "updated_at": datetime.now(UTC).replace(tzinfo=None),
+        "settings": state.settings,
     }
-    where = f"relation = {spelling.literal(str(target))}"
-    if not is_there:
+    if there is None:
         engine.execute(spelling.insert_row(table, values))
     else:  # not deleted and inserted: DuckDB frees the space of deleted rows only once there are many
+        where = f"relation = {spelling.literal(there.stored_as)}"
         engine.execute(spelling.update(table, {k: _spelled(engine, k, v) for k, v in values.items()}, where))
 
 
@@ -186,8 +211,8 @@ def _spelled(engine: Session, column: str, value: object) -> str:
     return spelling.cast("null", _COLUMNS[column]) if value is None else spelling.literal(value)
 
 
-def refuse_others(engine: Session, target: Relation, before: StreamState | None) -> bool:
-    """Return whether a stream has a state. Raise BusyError if another process holds it, or has written it since."""
+def refuse_others(engine: Session, target: Relation, before: StreamState | None) -> StreamState | None:
+    """Return the state of a stream. Raise BusyError if another process holds it, or has written it since."""
     now = read_state(engine, target)
     if now is not None and (other := now.holding):
         raise held(target, other)
@@ -195,7 +220,29 @@ def refuse_others(engine: Session, target: Relation, before: StreamState | None)
         now is not None and before is not None and (now.epoch, now.position) != (before.epoch, before.position)
     ):
         raise BusyError(f"the stream {target} was written by another process meanwhile", hint="Start this one again.")
-    return now is not None
+    return now
+
+
+def forget_state(engine: Session, target: Relation, before: StreamState | None) -> None:
+    """Delete the state of a stream that was read, if there is one.
+
+    Raises:
+        BusyError: another process writes the stream, or has written it since the state was read.
+    """
+    there = refuse_others(engine, target, before)
+    if there is not None:
+        where = f"relation = {engine.spelling.literal(there.stored_as)}"
+        engine.execute(engine.spelling.delete(place_of_state(target), where))
+
+
+def states_of(engine: Session, targets: Iterable[Relation]) -> dict[Relation, StreamState]:
+    """Return the states of those of some relations that are the tables of streams. Raises StateError."""
+    places = dict[Relation, list[Relation]]()
+    for target in targets:
+        places.setdefault(place_of_state(target), []).append(target)
+    present = engine.inspect(list(places)) if places else {}
+    read = ((target, read_state(engine, target)) for table in present for target in places[table])
+    return {target: state for target, state in read if state is not None}
 
 
 def held(target: Relation, by: Writer) -> BusyError:

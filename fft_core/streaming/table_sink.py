@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from fft_core.engines.protocol import Session
-from fft_core.errors import StreamError
+from fft_core.engines.protocol import ColumnType, Session
+from fft_core.errors import StatementError, StreamError
 from fft_core.names import Relation
+from fft_core.names.columns import ColumnNames
+from fft_core.streaming.beside import bury, keep_late, no_event
+from fft_core.streaming.fitting import ColumnPolicy, Retype, typed
 from fft_core.streaming.intake import EventRules, Intake
-from fft_core.streaming.session_sink import bury, keep_late
 from fft_core.streaming.source import BYTES, OFFSET, PARTITION
-from fft_core.streaming.tables import StreamTables, columns_of, typed
+from fft_core.streaming.tables import StreamTables, columns_of, declared_types
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -28,13 +30,48 @@ class TableSink:
         engine: A session in a transaction.
         tables: The relations of the stream; no events are kept beside the rows.
         rules: The rules for events.
-        columns: Declared types, by name.
+        policy: The columns that events may have.
+        retype: Changes the type of a column of the table.
     """
 
     engine: Session
     tables: StreamTables
     rules: EventRules
-    columns: Mapping[str, str]
+    policy: ColumnPolicy
+    retype: Retype
+
+    def declare(self, table: Relation, changed: Collection[str]) -> None:
+        """Give columns of the table their declared types, if these have changed.
+
+        Raises:
+            StreamError: a value would not be the same, or a view reads the column.
+        """
+        declared = {name: kind for name, kind in self.policy.declared.items() if name in changed}
+        wanted, stored = declared_types(self.engine, declared), {c.name: c for c in columns_of(self.engine, table)}
+        known = ColumnNames(stored)
+        for name, kind in wanted.items():
+            there = known.find(name)
+            if there is not None and stored[there].type != kind:
+                self._convert(table, stored[there], ColumnType(there, kind))
+
+    def _convert(self, table: Relation, now: ColumnType, then: ColumnType) -> None:
+        spelling, types, name = self.engine.spelling, self.engine.types, self.engine.spelling.quoted(now.name)
+        back = types.comparable(spelling.cast_to(spelling.cast_to(name, then.type), now.type), now.type)
+        differs = spelling.differs(back, types.comparable(name, now.type))
+        message = f"the column {now.name!r} is {now.type}, and is declared as {then.type} now"
+        hint = (
+            f"Declare another type, or read all again with this one: fft build --full-refresh {self.tables.target.name}"
+        )
+        try:
+            ((lost,),) = self.engine.fetch(f"select count(*) from {table.sql(spelling)} where {differs}")
+        except StatementError as error:
+            why = f"values cannot be converted: {error.problem.message.splitlines()[0]}"
+            raise StreamError(f"{message}: {why}", hint=hint, keys=("columns", now.name)) from error
+        if lost:
+            raise StreamError(f"{message}: {lost} values would change", hint=hint, keys=("columns", now.name))
+        if not self.retype(then):
+            hint = "Drop the view, build the stream, and create the view again."
+            raise StreamError(f"{message}: a view reads it", hint=hint, keys=("columns", now.name))
 
     @contextmanager
     def rows(
@@ -49,25 +86,25 @@ class TableSink:
             upserts: Whether each key has one row, that of its newest event; else each event has a row.
 
         Raises:
-            StreamError: nothing has arrived yet, and no columns are declared, so the table cannot be created.
+            NothingArrivedError: there is no event, and no columns are declared, so the table cannot be created.
+            StreamError: values need a wider type, and `on_schema_change` is "fail".
         """
         dead = [intake.dead]
-        late = keep_late(self.engine, self.tables, intake, now, self.columns, dead)
-        fit = typed(self.engine, table, intake.events, self.columns)
+        late = keep_late(self.engine, self.tables, intake, now, self.policy.declared, dead)
+        fit = typed(self.engine, table, intake.events, self.policy, self.retype)
         dead.append(fit.dead)
         given, rows = fit.rows.num_rows, fit.rows
-        if self.rules.event_id is not None:
+        if self.rules.event_id is not None and given:
             rows = _last_of_each(rows, (*self.rules.key, self.rules.event_id), None)
-        if upserts:
+        if upserts and given:
             rows = _last_of_each(rows, self.rules.key, self.rules.event_time)
         counts = {"events": given, "late": late, "dead": bury(self.engine, self.tables, dead, now), "duplicates": 0}
         names = [name for name in rows.column_names if name not in (PARTITION, OFFSET, BYTES)]
         if not rows.num_rows and table is not None:
             yield None, counts
             return
-        if not names:
-            hint = "Declare the columns with their types, as in columns: {id: integer}."
-            raise StreamError("nothing has arrived yet, so that the columns of its table are not known", hint=hint)
+        if not names or not (rows.num_rows or self.policy.declared):
+            raise no_event(intake, "the columns of its table are not known", ())
         with self.engine.frames.query(rows.select(names)) as query:
             yield self._new(query, table, names, upserts=upserts), counts
 

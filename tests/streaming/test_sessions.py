@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from sweeps import examples
 
 from fft_core.engines.protocol import Session
-from fft_core.errors import BusyError, StatementError, StreamError
+from fft_core.errors import BusyError, StreamError
 from fft_core.streaming import FileTailSource
 from fft_core.streaming.source import PARTITION
 from fft_core.streaming.state import read_state, write_state
@@ -197,7 +197,7 @@ def test_a_view_that_keeps_the_type_of_a_column_is_told(engines: dict[str, Sessi
     table = place.engine.relation(place.name).sql(place.engine.spelling)
     place.engine.execute(f"create view {place.name}_v as select * from {table}")
     half = rows[1:].append_column("amount", pa.array([0.5]))
-    with pytest.raises(StreamError, match=r"'highest' must become|'revenue' must become"):
+    with pytest.raises(StreamError, match=r"the columns revenue, highest must change"):
         sessionizer.process_batch(half)
     place.engine.execute(f"drop view {place.name}_v")
     sessionizer.process_batch(half)
@@ -244,8 +244,8 @@ def test_a_source_in_which_nothing_has_arrived(place: Place, tmp_path: Path) -> 
 
 def test_a_statement_that_fails_is_told_and_the_session_goes_on(place: Place) -> None:
     place.give(a_b(0))
-    with pytest.raises(StatementError, match='"added"'):
-        place.give(a_b(1), measures={**MEASURES, "added": "count(*)"})
+    with pytest.raises(StreamError, match=r"the measure 'added' \(sum\(page\)\): "):
+        place.give(a_b(1), measures={**MEASURES, "added": "sum(page)"})
     place.give(a_b(1))
     assert place.sessions() == place.expected(a_b(0, 1))
 

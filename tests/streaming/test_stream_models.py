@@ -14,7 +14,7 @@ from targets import Target
 from fft_core import CheckFailedError, FftError, ProjectError, Request, ReuseResult, Run, load_project
 from fft_core.build.publish import BuildResult
 from fft_core.build.stream_upkeep import replay_stream, reset_stream, stream_named, stream_status
-from fft_core.errors import IncrementError, RequestError, StreamError
+from fft_core.errors import IncrementError, NothingArrivedError, RequestError, StreamError
 
 SESSIONS = """\
     kind: stream
@@ -189,7 +189,8 @@ def test_before_anything_has_arrived(shop: Shop) -> None:
 
 def test_columns_must_be_known_before_anything_has_arrived(shop: Shop) -> None:
     shop.write({"models/visits.ff.yml": SESSIONS.replace("user_id: string, ", "")})
-    with pytest.raises(StreamError, match="no event has the key 'user_id'"):
+    said = "nothing has arrived yet, and the types of user_id are not known; it waits for a line in clicks/"
+    with pytest.raises(NothingArrivedError, match=said):
         shop.build()
     shop.click(click(0))
     shop.build()

@@ -35,6 +35,7 @@ class StreamBody:
         idle_after: The time without records after which a partition no longer holds back the watermark.
         batch_rows: The greatest number of records in a batch.
         max_dead_share: The share of bad records above which a batch is refused.
+        lines: The lines of its settings in the file, by name; a setting in a mapping is called as `measures.revenue`.
     """
 
     source: StreamSource
@@ -49,3 +50,4 @@ class StreamBody:
     idle_after: float = 300
     batch_rows: int = 100_000
     max_dead_share: float | None = None
+    lines: Mapping[str, int] = field(default_factory=dict, hash=False, compare=False)

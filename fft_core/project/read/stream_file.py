@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from fft_core.engines.spec.registry import installed_specs
+from fft_core.engines.spec.written_sql import read_aggregate, type_problem
 from fft_core.errors import Location, Problem
 from fft_core.names import STREAM_SUFFIX, model_name
+from fft_core.names.sessions import taken_key, taken_measures
 from fft_core.project.model import (
     Incremental,
     Materialization,
@@ -19,10 +23,12 @@ from fft_core.project.model import (
 )
 from fft_core.project.read.parse import Draft, Reading, model_settings, usable_name
 from fft_core.project.read.settings import Layer, Nearness, Settings, places_of
-from fft_core.project.read.yaml_file import parse_yaml, shaped
+from fft_core.project.read.yaml_file import YamlFile, parse_yaml, shaped
 from fft_core.project.shapes.model_config import IndexShape
 from fft_core.project.shapes.shape import plain_value
 from fft_core.project.shapes.streams import StreamShape
+
+_TIME = re.compile("timestamp|datetime")
 
 
 def stream_draft(text: str, path: Path, reading: Reading) -> list[Draft]:
@@ -38,11 +44,14 @@ def stream_draft(text: str, path: Path, reading: Reading) -> list[Draft]:
     logical, where = path.name.removesuffix(STREAM_SUFFIX), file.location(("kind",))
     if not usable_name(logical, Location(path), reading.problems):
         return []
+    reading.problems.extend(_problems(shape, file, reading.scope.engine))
     places = places_of(map(str, file.content), file, ())
     own = Layer(shape.written(), where, Nearness.OWN, places)
 
     def make(settings: Settings, problems: list[Problem]) -> Model:
-        return _model(model_name(logical), path, shape, settings, replace(reading, problems=problems))
+        model = _model(model_name(logical), path, shape, settings, replace(reading, problems=problems))
+        lines = {".".join(map(str, keys)): line for keys, line in file.lines.items() if len(keys) in (1, 2)}
+        return replace(model, body=replace(_body(shape), lines=lines))
 
     return [Draft(model_name(logical), path, where, own, make)]
 
@@ -60,6 +69,31 @@ def _model(name: str, path: Path, shape: StreamShape, settings: Settings, readin
         return made
     index = IndexShape(columns=["session_end"]).attachment(name)  # sessions are queried by time ranges
     return replace(made, attached=(*made.attached, index), attached_at=made.attached_at or Location(path))
+
+
+def _problems(shape: StreamShape, file: YamlFile, engine: str) -> Iterator[Problem]:
+    """Find the types and measures that are wrong in any database of an engine."""
+    specs = installed_specs()
+    dialect = specs[engine].dialect if engine in specs else ""
+    for name, kind in shape.columns.items():
+        where = file.location(("columns", name))
+        if found := type_problem(kind, dialect):
+            yield Problem(f"columns: {name}: {found[0]}", where, found[1])
+        elif shape.sink == "sessions" and name == shape.event_time and not _TIME.match(kind.strip().lower()):
+            yield Problem(f"columns: {name}: it is the event_time, and {kind!r} is not a timestamp", where)
+    if shape.sink != "sessions":
+        return
+    if taken := taken_key(shape.key):
+        yield Problem(taken, file.location(("key",)), "Rename it in the events, or in their source.")
+    names = taken_measures(shape.key, shape.measures)
+    for name, text in shape.measures.items():
+        where = file.location(("measures", name))
+        if name in names:
+            yield Problem(names[name], where, "Rename the measure.")
+        try:
+            read_aggregate(text, dialect)
+        except ValueError as error:
+            yield Problem(f"the measure {name!r} ({text}): {error}", where)
 
 
 def _body(shape: StreamShape) -> StreamBody:
@@ -83,6 +117,8 @@ def _body(shape: StreamShape) -> StreamBody:
 
 def _materialization(shape: StreamShape, settings: Settings) -> Materialization:
     changes = settings.get("on_schema_change", "append_new_columns")
+    if changes == "sync_all_columns":  # a column is not dropped because a batch lacks it
+        changes = "append_new_columns"
     if shape.sink != "sessions":
         strategy: Mapping[str, Any] = {"strategy": "merge" if shape.sink == "upsert" else "append"}
         return Incremental(tuple(shape.key), **strategy, on_schema_change=changes)
