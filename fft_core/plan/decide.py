@@ -60,11 +60,9 @@ class Request:
     """The user's request: the options of a run.
 
     Attributes:
-        cache: rw: reuse and record (default). ro: reuse, record nothing. wo: rebuild everything and record. off:
-            rebuild everything, record nothing. The same modes as in FFT.
+        cache: rw: reuse and record (default). ro: reuse only. wo: rebuild all and record. off: rebuild all only.
         rebuild: Globs of nodes that are built even if nothing changed.
-        full_refresh: Globs of incremental models to rebuild from nothing. A snapshot must be named in full, because its
-            history cannot be restored.
+        full_refresh: Globs of incremental models to rebuild from nothing; snapshots only by their whole names.
 
     >>> from fft_core import Request, Run, load_project
     >>> with Run(load_project("shop"), Request(rebuild=("us*",)), nodes={"raw_users", "users"}) as run:
