@@ -123,6 +123,7 @@ COMMANDS: dict[str, How] = {
     "mv jaffle/models/staging/stg_orders.sql jaffle/models/staging/stg_orders.ff.sql": "run",
     "mv jaffle/models/marts/daily_orders.sql jaffle/models/marts/daily_orders.ff.sql": "run",
     "mv jaffle/macros jaffle/models/macros": "run",
+    "rm -r jaffle/snapshots jaffle/tests": "run",
     "fft ci-check jaffle": "run",
     "fft build jaffle": "run",
     "fft ls jaffle --output name": "run",
