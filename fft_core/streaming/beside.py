@@ -60,10 +60,10 @@ def received(rows: pa.Table, now: datetime) -> pa.Table:
 
 
 def no_event(intake: Intake, why: str, missing: Sequence[str]) -> StreamError:
-    """Return the error for a table that cannot be created, because there is no event.
+    """Return the error for a table that cannot be created, because no event exists.
 
     Args:
-        intake: The batch, which has no event.
+        intake: The batch, without an event.
         why: The reason why an event is needed.
         missing: The columns that would have to be declared.
     """

@@ -118,7 +118,7 @@ class Retake:
         return bury(engine, sink.tables, dead, now) if dead else 0
 
     def _made_again(self, column: ColumnType) -> None:
-        """Give another type to a column, whose values are in a temporary table."""
+        """Replace a column by an empty one of another type; its values are in a temporary table."""
         engine, events = self.sink.engine, self.sink.tables.events
         try:
             engine.execute(engine.spelling.drop_column(events, column.name))

@@ -136,7 +136,7 @@ class SessionSink:
         """Render the query for the sessions of all events that are kept.
 
         Raises:
-            NothingArrivedError: there is no event, and not all columns that the sessions need are declared.
+            NothingArrivedError: no event has arrived, and not all columns that the sessions need are declared.
             StreamError: the database cannot compute a measure.
         """
         names = [column.name for column in columns_of(self.engine, self.tables.events)]

@@ -41,7 +41,7 @@ class TableSink:
     retype: Retype
 
     def declare(self, table: Relation, changed: Collection[str]) -> None:
-        """Give columns of the table their declared types, if these have changed.
+        """Convert columns of the table to their declared types, if these have changed.
 
         Raises:
             StreamError: a value would not be the same, or a view reads the column.
@@ -86,7 +86,7 @@ class TableSink:
             upserts: Whether each key has one row, that of its newest event; else each event has a row.
 
         Raises:
-            NothingArrivedError: there is no event, and no columns are declared, so the table cannot be created.
+            NothingArrivedError: no event has arrived, and no columns are declared, so the table cannot be created.
             StreamError: values need a wider type, and `on_schema_change` is "fail".
         """
         dead = [intake.dead]

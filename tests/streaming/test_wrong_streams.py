@@ -1,4 +1,4 @@
-"""What is wrong with a stream is told with its line: when the project is loaded, or else by the first build."""
+"""Wrong settings of a stream are errors with their lines: when the project is loaded, or in the first build."""
 
 from __future__ import annotations
 
