@@ -12,6 +12,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from test_changed_meanwhile import drop, in_a_checkpoint, replace_by_equal_columns
 from written_projects import loaded
 
 from fft_core import Plan, Project, Run, load_project
@@ -86,22 +87,6 @@ def test_a_command_on_an_unchanged_project_imports_no_driver(project: Project) -
     assert said == ["True", "False"]
 
 
-def drop(path: Path) -> None:
-    with duckdb.connect(str(path)) as connection:
-        connection.execute("drop table b cascade")
-
-
-def replace_table(path: Path) -> None:
-    with duckdb.connect(str(path)) as connection:
-        connection.execute("create or replace table b as select 99 as id")
-
-
-def replace_table_and_checkpoint(path: Path) -> None:
-    with duckdb.connect(str(path)) as connection:
-        connection.execute("create or replace table b as select 99 as id")
-        connection.execute("force checkpoint")
-
-
 def kill_after_a_commit(path: Path) -> None:
     statement = "create or replace table b as select 99 as id"
     killed = f"import duckdb, os, sys; c = duckdb.connect(sys.argv[1]); c.execute('{statement}'); os._exit(9)"
@@ -133,7 +118,7 @@ def define_a_macro(path: Path) -> None:
         connection.execute("create macro f(x) as x + 1")
 
 
-CHANGES = [drop, replace_table, replace_table_and_checkpoint, kill_after_a_commit, put_back_an_older_copy]
+CHANGES = [drop, replace_by_equal_columns, in_a_checkpoint, kill_after_a_commit, put_back_an_older_copy]
 
 
 @pytest.mark.parametrize("is_young", [True, False])
@@ -197,7 +182,7 @@ def test_a_commit_between_the_facts_and_the_first_statement_is_an_error(project:
     run = Run(project)
     with run.open(read_only=True, late=True) as warehouse:
         assert not run.plan(warehouse).builds
-        replace_table(project.root / "shop.duckdb")
+        replace_by_equal_columns(project.root / "shop.duckdb")
         with pytest.raises(BusyError, match="changed the database while the plan was made"):
             warehouse.engine.fetch("select 1")
 
