@@ -20,7 +20,7 @@ def print_unexpected(message: str, trace: str, root: Path | None) -> None:
     """Print a message on stderr, with the file of the traceback; FFT_TRACE=1 prints the traceback."""
     path = _write_trace(visible(masked(trace)), root)
     echo(f"{style('unexpected', fg='red', bold=True)} {message}", err=True)
-    echo(f"    This is an error in FFT itself, or below it. The trace is in {path}", err=True)
+    echo(f"    This is a bug in FFT or in a library that it uses. The traceback is in {path}", err=True)
     if os.environ.get("FFT_TRACE") or os.environ.get("FLOWFORGE_TRACE"):
         echo(trace, err=True)
     else:

@@ -28,7 +28,7 @@ COLORS = {
     "interrupted": "yellow",
     "not_started": "bright_black",
 }
-TERMINATING = "interrupted: running statements are cancelled; Ctrl-C again leaves what does not end"
+TERMINATING = "interrupted: cancelling running statements; Ctrl-C again quits without waiting for them"
 
 
 @dataclass(frozen=True)

@@ -111,13 +111,13 @@ def reset(options: ProjectOptions, model: str, to: str) -> None:
     stream = stream_named(project, model)
     with opened_warehouse(project) as warehouse:
         reset_stream(warehouse, stream, to)
-    echo(f"{stream.name} is at {to if to in ('earliest', 'latest') else 'that position'}; fft stream run reads on")
+    echo(f"{stream.name} is at {to if to in ('earliest', 'latest') else 'that position'}; fft stream run continues from there")
 
 
 @command.command("replay")
 @_names_model
 @with_options(ProjectOptions)
-@click.option("--dry-run", is_flag=True, help="Only say what would change.")
+@click.option("--dry-run", is_flag=True, help="Only show the changes.")
 def replay(options: ProjectOptions, model: str, dry_run: bool) -> None:
     """Rebuild the sessions of a stream from all events that are kept.
 
@@ -137,7 +137,7 @@ def replay(options: ProjectOptions, model: str, dry_run: bool) -> None:
         sys.exit(0 if found.is_equal else 1)
     with Run(project, Request(full_refresh=(stream.name,)), nodes={stream.name}, defer="") as opened:
         result = opened.build(opened.project.node(stream.name))
-    echo(f"{stream.name} is made again: {result.row_count} sessions")
+    echo(f"{stream.name} was rebuilt: {result.row_count} sessions")
 
 
 # --- what is printed --------------------------------------------------------------------------------------------------
@@ -182,7 +182,7 @@ def _status_cells(one: StreamStatus) -> list[str]:
 def _replay_lines(name: str, found: Replay) -> list[str]:
     if found.is_equal:
         return [f"{name}: the same {found.sessions:,} sessions"]
-    said = [(found.added, "would be new"), (found.gone, "would go"), (found.changed, "would have other values")]
+    said = [(found.added, "would be added"), (found.gone, "would be removed"), (found.changed, "would change")]
     shown = ", ".join(f"{number:,} {what}" for number, what in said if number)
     return [f"{name}: of {found.sessions:,} sessions: {shown}", *(f"  {what:8} {i}" for i, what in found.examples)]
 
@@ -196,7 +196,7 @@ def _stopped_by_signals() -> Iterator[Callable[[], bool]]:
     def note(number: int, _: object) -> None:
         stop.set()
         signal.signal(number, before[signal.Signals(number)] or signal.SIG_DFL)
-        echo("stopping when this batch is published", err=True)
+        echo("stopping after this batch", err=True)
 
     for number in before:
         signal.signal(number, note)

@@ -28,7 +28,7 @@ def expected_bytes(warehouse: Warehouse, model: Model, query: str) -> int | None
     expected = warehouse.engine.estimates.bytes_of(query)
     if limit is not None and expected is not None and expected > limit:
         raise QueryTooLargeError(
-            f"model {model.name!r} is expected to read {expected:,} bytes, and a query may read {limit:,}",
+            f"model {model.name!r} would read {expected:,} bytes, more than the limit of a query, {limit:,}",
             where=Location(model.path),
             hint=f"Read less, or raise the limit: {variable}.",
         )

@@ -149,7 +149,7 @@ def _placed(warehouse: Warehouse, model: Model) -> Iterator[None]:
         missing = _missing_input(warehouse, model, error)
         if missing is not None:
             raise MissingRelationError(
-                f"model {model.name!r} reads {warehouse.relation(missing)}, which is not there",
+                f"model {model.name!r} reads {warehouse.relation(missing)}, which does not exist",
                 where=model.input_places.get(missing, model.location),
                 hint=how_to_get(warehouse, missing),
             ) from error
@@ -188,7 +188,7 @@ def how_to_get(warehouse: Warehouse, node: str | SourceName) -> str:
         return (
             f"Build the seed {seed.name!r} first."
             if seed
-            else f"The source {node} ({source.location}) must be filled first."
+            else f"The source {node} ({source.location}) must be loaded first."
         )
     what = "seed" if node in warehouse.project.seeds else "model"
     return f"Build the {what} {node!r} first."

@@ -29,7 +29,7 @@ def seed_rows(warehouse: Warehouse, seed: Seed, loaded: datetime) -> Iterator[st
     """
     with _explained(seed):
         if not (warehouse.project.root / seed.path).is_file():
-            message = f"the file of seed {seed.name!r} is not there"
+            message = f"the file of seed {seed.name!r} does not exist"
             raise FftError(message, where=Location(seed.path), hint="Was it moved?")
         spelling = warehouse.engine.spelling
         extra = (
@@ -53,7 +53,7 @@ def _explained(seed: Seed) -> Iterator[None]:
     try:
         yield
     except SeedError as error:
-        said = f"Say it in seeds/schema.yml: files: {{{seed.seed_id}: {{{error.setting}}}}}." if error.setting else None
+        said = f"Set it in seeds/schema.yml: files: {{{seed.seed_id}: {{{error.setting}}}}}." if error.setting else None
         where, hint = Location(seed.path, error.line), error.problem.hint or said
         raise SeedError(error.problem.message, line=error.line, where=where, hint=hint) from error
     except StatementError as error:

@@ -132,7 +132,7 @@ def _is_kept(given: _Given) -> bool:
     there = given.engine.inspect([given.relation]).get(given.relation)
     if there is not None and there.kind != "table":
         hint = "Drop it, or rename it."
-        raise FftError(f"{given.relation} is a {word(there.kind)}, and partitions are rows of a table", hint=hint)
+        raise FftError(f"{given.relation} is a {word(there.kind)}; partitions need a table", hint=hint)
     return there is not None and (not given.has_rows or _has_rows(given.engine, given.relation))
 
 
@@ -223,14 +223,14 @@ def _fitted(
     except StatementError as error:  # a value that the type of the table cannot hold at all
         raise _other_columns(relation, f"{difference}: {error.problem.message}") from error
     if any(lost):
-        raise _other_columns(relation, f"{difference}, and values would not be the same")
+        raise _other_columns(relation, f"{difference}, and values would change")
     return spelled
 
 
 def _other_columns(relation: Relation, difference: str) -> FftError:
     return FftError(
-        f"the columns are not those of {relation}: {difference}",
-        hint="Give every partition the same columns. To change them, alter or drop the table, and write all partitions "
+        f"the columns differ from those of {relation}: {difference}",
+        hint="Return the same columns for every partition. To change them, alter or drop the table, and write all partitions "
         "again.",
     )
 
@@ -300,7 +300,7 @@ def _is_within(
     family = _family(column_type)
     if ranges and family not in ("time", "time with zone", "text"):
         raise FftError(
-            f"{value} is {column_type}, and the partitions are times",
+            f"{value} is {column_type}, but the partitions are times",
             hint="Make it a date or timestamp: metadata={'partition_expr': 'to_timestamp(epoch)'}.",
         )
     if family == "text":

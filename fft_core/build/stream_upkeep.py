@@ -160,7 +160,7 @@ def _refuse_lost_rows(model: Model, to: str) -> None:
     """Raise RequestError if the table has no positions of its rows, so that rows after `to` cannot be deleted."""
     body = body_of(model)
     if body.sink == "table" and not body.key and to not in ("earliest", "latest"):
-        message = f"{model.name} only adds rows: those behind a position cannot be taken back"
+        message = f"{model.name} only appends rows: the rows after a position cannot be removed again"
         raise RequestError(message, hint="Use --to earliest, which reads all again into an empty table, or latest.")
 
 
@@ -205,10 +205,10 @@ def replay_stream(warehouse: Warehouse, model: Model) -> Replay:
     """
     engine, target = warehouse.engine, warehouse.place(model.name)
     if body_of(model).sink != "sessions":
-        raise RequestError(f"{model.name} makes no sessions: its rows are its events")
+        raise RequestError(f"{model.name} has no sessions: each of its rows is an event")
     state, tables = read_state(engine, target), StreamTables(target)
     if state is None or len(engine.inspect([target, tables.events])) < 2:
-        raise RequestError(f"nothing of {model.name} is there yet", hint=f"Build it: fft stream run {model.name}")
+        raise RequestError(f"{model.name} was not built yet", hint=f"Build it: fft stream run {model.name}")
     again = session_sink(engine, target, model).all_sessions(state.watermark)
     names = [column.name for column in engine.columns(engine.spelling.select_all(target))]
     there = {column.name for column in engine.columns(again)}

@@ -174,7 +174,7 @@ def write_batch(warehouse: Warehouse, increment: Increment, batch: StreamBatch) 
     if (now_there := read_state(engine, target)) is not None and (
         (now_there.epoch, now_there.position) != (state.epoch, state.position)
     ):
-        raise BusyError(f"the stream {target} was written by another process meanwhile", hint="Start this one again.")
+        raise BusyError(f"another process wrote to the stream {target} in the meantime", hint="Start this one again.")
     if increment.is_first and body.sink == "table":
         state = replace(state, watermark=None, partitions={}, counts={})
     try:

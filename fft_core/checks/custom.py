@@ -109,7 +109,7 @@ def number_of(rows: Sequence[Row]) -> int:
     try:
         number: int = math.ceil(value)
     except (TypeError, ValueError, OverflowError):
-        raise FftError(f"it gives {value!r}, which is not a number of failing rows") from None
+        raise FftError(f"it returns {value!r}, which is not a number of failing rows") from None
     return max(0, number)
 
 

@@ -221,7 +221,7 @@ def _hint_of(error: BaseException, said: str) -> str | None:
 
 _FRAMES_SHOWN = 6  # at the beginning, and at the end
 _DECIMALS = (
-    "A column holds decimals that no double can hold, so it has objects. Cast it in SQL, as in "
+    "A column holds decimals that do not fit into a double, so pandas stores objects. Cast it in SQL, as in "
     "cast(x as double precision), or in pandas with .astype(float)."
 )
 

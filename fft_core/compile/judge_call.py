@@ -26,7 +26,7 @@ def called_judge(check: Check, rule: JudgedRows, rows: pa.Table) -> Verdict:
     """
     if rule.judge is None:
         raise FftError(
-            f"the check {check.name} of {check.node} is a check of Dagster, and its function was not given",
+            f"the check {check.name} of {check.node} is a check of Dagster, and its function was not passed",
             where=check.location,
             hint="Run it in Dagster, or by fft build: they load its file.",
         )

@@ -176,7 +176,7 @@ def _joined(files: Mapping[str, _File]) -> PythonSources:
         code = {key: file.with_docstrings for key, file in files.items() if file.tree}
     for key, file in files.items():
         if not file.tree or mentioned & _READS_SOURCE:
-            code[f"{key}, as it is" if file.tree else key] = hashlib.sha256(file.text).hexdigest()
+            code[f"{key}, as text" if file.tree else key] = hashlib.sha256(file.text).hexdigest()
     environment = frozenset[str]().union(*(file.environment for file in files.values()))
     return PythonSources(code, modules, environment)
 

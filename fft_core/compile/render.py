@@ -331,9 +331,9 @@ def _own(value: object) -> object:
 def _not_declared(model: Model, call: str, known: Any, name: str) -> RenderError:
     hint = (
         nearest(name, list(known))
-        or "A macro that takes a name cannot be followed: pass it the result of ref() instead."
+        or "FFT cannot find the names that a macro passes to ref(): pass the result of ref() to the macro instead."
     )
-    return RenderError(f"{call} is not written out in {model.path.name}", hint=hint)
+    return RenderError(f"{call} does not appear literally in {model.path.name}", hint=hint)
 
 
 def _said(error: Exception) -> str:

@@ -48,7 +48,7 @@ def select_of(text: str, dialect: str, where: Location) -> str:
         raise RenderError(
             f"a model must be a query; this is {_start(statements[0])}",
             where=where,
-            hint="Write a SELECT or WITH: FFT makes the table or view of it.",
+            hint="Write a SELECT or WITH: FFT creates the table or view from it.",
         )
     return text[tokens[0].start : tokens[-1].end + 1]
 
@@ -93,7 +93,7 @@ def _statements(text: str, dialect: str, where: Location) -> list[list[Token]]:
         # its message quotes the text, which could be part of a secret; the cause names the missing character
         found = re.match(r"Missing (\S{1,4}) from (?:line )?(\d+)", str(error.__cause__ or ""))
         said = (
-            f"{found[1]} is missing: what begins in line {found[2]} is not closed"
+            f"{found[1]} is missing: the part that begins in line {found[2]} is not closed"
             if found
             else "a quote or a comment is not closed"
         )

@@ -166,5 +166,5 @@ def _part(said: object) -> TimePart:
     name = str(said).strip().lower().removesuffix("s")
     if name not in _PARTS:
         hint = nearest(name, _PARTS) or f"There are {', '.join(_PARTS)}."
-        raise RenderError(f"{said!r} is not a part of a time", hint=hint)
+        raise RenderError(f"{said!r} is not a part of a date or time", hint=hint)
     return _PARTS[name]

@@ -194,7 +194,7 @@ def _day_with(rest: str) -> Callable[[str], bool]:
 
 _FORMS = {
     "double": Form("a number that a double can hold", r"-?[0-9]{1,15}(\.[0-9]{1,15})?", _is_double),
-    "real": Form("a number that a real gives back", r"-?[0-9]{1,3}(\.[0-9]{1,3})?", _is_real),
+    "real": Form("a number that a real can hold", r"-?[0-9]{1,3}(\.[0-9]{1,3})?", _is_real),
     "boolean": Form(
         "true or false (or t, yes, y, on, 1; f, no, n, off, 0)",
         r"(?i:true|false|t|f|yes|no|y|n|on|off|1|0)",

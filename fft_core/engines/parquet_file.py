@@ -27,7 +27,7 @@ def parquet_schema(path: Path) -> pa.Schema:
     refuse_seed_columns(schema.names)
     for field in schema:
         if _holds(field.type, lambda kind: _is(kind, "duration") and kind.unit == "ns"):
-            raise _lossy(field.name, "a duration in nanoseconds, of which databases keep microseconds", "microseconds")
+            raise _lossy(field.name, "a duration in nanoseconds, but databases store microseconds", "microseconds")
     return schema
 
 
@@ -35,7 +35,7 @@ def refuse_wide_decimals(schema: pa.Schema) -> None:
     """Raise SeedError for decimals with more digits than most engines have; one would store them as doubles."""
     for field in schema:
         if _holds(field.type, lambda kind: _is(kind, "decimal") and kind.precision > MOST_DIGITS):
-            raise _lossy(field.name, f"{field.type}, and the database has {MOST_DIGITS} digits", "text")
+            raise _lossy(field.name, f"{field.type}, but the database has {MOST_DIGITS} digits", "text")
 
 
 def read_parquet(path: Path) -> pa.Table:
@@ -51,7 +51,7 @@ def read_parquet(path: Path) -> pa.Table:
         try:
             table = table.set_column(place, field.name, table.column(place).cast(short))
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-            raise _lossy(field.name, "nanoseconds, and the database keeps microseconds", "microseconds") from error
+            raise _lossy(field.name, "nanoseconds, but the database stores microseconds", "microseconds") from error
     return table
 
 
@@ -72,7 +72,7 @@ _DECLARE = "Correct it, or declare another type in seeds/schema.yml."
 
 def rounded(name: str, value: object, kind: str) -> SeedError:
     """Return the error for a value that the declared type of its column would change."""
-    return SeedError(f"column {name!r}: {value} would not be the same as {kind}", hint=_DECLARE)
+    return SeedError(f"column {name!r}: {value} would change as {kind}", hint=_DECLARE)
 
 
 def _texts(path: Path, name: str) -> Iterator[ArrowTexts]:

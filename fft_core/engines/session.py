@@ -60,7 +60,7 @@ class StandardTypes:
 
     def read_time(self, value: object) -> datetime:
         if not isinstance(value, datetime):
-            raise ValueError(f"{value!r}, which is no time")
+            raise ValueError(f"{value!r}, which is not a time")
         return value
 
     def json_value(self, value: object, type: str) -> str:
@@ -97,14 +97,14 @@ class NoNativeFrames:
 
     def frame(self, query: str, kind: str) -> NoReturn:
         raise EngineError(
-            f"the engine does not give frames of the kind {kind!r} yet", hint="Take a frame of a library."
+            f"the engine does not support frames of the kind {kind!r} yet", hint="Use a frame of a library, such as pandas.DataFrame."
         )
 
     def is_frame(self, value: object) -> bool:
         return False
 
     def query(self, frame: object) -> NoReturn:
-        raise EngineError("there are no native frames here")
+        raise EngineError("this engine has no native frames")
 
 
 class NoEstimates:

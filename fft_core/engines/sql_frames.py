@@ -100,7 +100,7 @@ class SqlFrames:
             found: Any = pa.array([_as_arrow(value, kind) for value in values], kind)
         except (pa.ArrowException, ValueError, TypeError, OverflowError) as error:
             raise EngineError(
-                f"column {column.name!r} ({column.type}) has values that are not of one type: {error}",
+                f"column {column.name!r} ({column.type}) has values of several types: {error}",
                 hint="Cast it in the model that makes it.",
             ) from error
         array: pa.Array[Any] = found.cast(pa.string()) if pa.types.is_null(found.type) else found

@@ -127,7 +127,7 @@ class StreamSessionizer:
     ) -> None:
         keys = (key,) if isinstance(key, str) else tuple(key)
         if not keys:
-            raise StreamError("sessions need a key: the column that tells whose they are")
+            raise StreamError("sessions need a key: the column with the owner of a session")
         if not gap_minutes > 0:
             raise StreamError(f"gap_minutes must be more than 0, not {gap_minutes}")
         _refuse_values(event_time_unit, {"allowed_lateness": allowed_lateness, "max_ahead": max_ahead}, max_dead_share)
@@ -188,7 +188,7 @@ class StreamSessionizer:
                 before = self._state()
                 state = before or StreamState()
                 if polled is not None and (polled.epoch, polled.position) != (state.epoch, state.position):
-                    raise BusyError(f"the stream {target} was written by another process meanwhile")
+                    raise BusyError(f"another process wrote to the stream {target} in the meantime")
                 intake = take_in(batch, self._rules, state, now, takes_nul=engine.spelling.takes_nul)
                 counts = self._applied(intake, state, now)
                 refuse_dead_share(counts["dead"], intake.given, self._share)
@@ -200,7 +200,7 @@ class StreamSessionizer:
         engine, is_there = self._engine, self.target in self._engine.inspect([self.target])
         if is_there and not state.counts:
             hint = "Name another target, or drop that table."
-            raise StreamError(f"{self.target} is there, and was not written by a stream", hint=hint)
+            raise StreamError(f"{self.target} exists and was not written by a stream", hint=hint)
         counts = self._sink.keep(intake, now, self.target if is_there else None, state.watermark)
         if not is_there and counts["events"]:
             query = self._sink.all_sessions(intake.watermark)

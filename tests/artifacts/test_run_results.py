@@ -108,7 +108,7 @@ def test_the_outcome_by_which_a_node_is_selected(result: NodeRunResult, outcome:
 
 
 def test_results_that_are_not_there(tmp_path: Path) -> None:
-    with pytest.raises(ArtifactError, match=r"(?s)run_results.json is not there\n    hint: fft build and fft test"):
+    with pytest.raises(ArtifactError, match=r"(?s)run_results.json does not exist\n    hint: fft build and fft test"):
         read_run_results(tmp_path)
 
 

@@ -165,7 +165,7 @@ def test_rows_that_no_table_can_hold_are_said_to_be_lost(tmp_path: Path, postgre
     with checked(tmp_path, Target(postgres_dsn), files) as shop:
         (result,) = results_of(shop, "users")
         assert (result.failing_rows, result.blocks, result.failures) == (2, True, None)
-        assert "the rows could not be kept: " in result.where_kept
+        assert "the failing rows could not be stored: " in result.where_kept
 
 
 def check_of(node: str, name: str) -> Check:

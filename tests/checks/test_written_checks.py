@@ -132,7 +132,7 @@ def test_a_promise_that_is_broken_is_not_published(tmp_path: Path, target: Targe
         files = {**SHOP, "project.yml": project("type: column_types, columns: {id: text}"), "profiles.yml": profile}
         with opened(tmp_path, files) as shop:
             shop.build("raw")
-            with pytest.raises(CheckFailedError, match=r"orders is not published: .*1 column is not as promised"):
+            with pytest.raises(CheckFailedError, match=r"orders is not published: .*1 column is not as declared"):
                 shop.build("orders")
             assert shop.warehouse.relation("orders") not in shop.warehouse.engine.inspect(
                 [shop.warehouse.relation("orders")]
@@ -159,7 +159,7 @@ def test_drift_from_build_to_build(tmp_path: Path, target: Target) -> None:
                 assert [r.passed for r in published] == [True], "it is compared with the build before, again"
                 return results[0].passed, results[0].summary
 
-        assert built(1) == (True, "passed: the first build that measures it, there is nothing to compare with")
+        assert built(1) == (True, "passed: first build with this measure, nothing to compare with")
         with pytest.raises(CheckFailedError, match=r"1 before, 3 now"):
             built(3)
         with pytest.raises(CheckFailedError, match=r"1 before, 3 now"):

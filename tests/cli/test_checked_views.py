@@ -103,7 +103,7 @@ def test_a_view_that_could_not_be_asked_is_said(root: Path, fft: Fft) -> None:
     )
     write(root, {"models/users.ff.sql": both, "seeds/raw.csv": "id\n3\n"})
     finished = fft("build", root, "--select", "raw users", "--keep-going")
-    assert "the view users was not judged: late is not there" in finished.lines
+    assert "the view users did not run: late does not exist" in finished.lines
 
 
 def test_a_table_says_that_it_is_judged_by_the_view_that_is_published_in_its_place(root: Path, fft: Fft) -> None:

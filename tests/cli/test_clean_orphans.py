@@ -181,4 +181,4 @@ def test_what_was_built_lately_stays(shop: Shop) -> None:
     assert "gone_view" in shop.fft("clean", "--orphans", "--older-than", "0m", "--dry-run").stdout
     wrong = shop.fft("clean", "--orphans", "--older-than", "soon")
     assert (wrong.returncode, "'soon' is not an age: write one as 30m, 12h or 7d" in wrong.stderr) == (2, True)
-    assert "--older-than goes with --orphans" in shop.fft("clean", "--older-than", "1d").stderr
+    assert "--older-than needs --orphans" in shop.fft("clean", "--older-than", "1d").stderr

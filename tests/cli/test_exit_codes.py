@@ -84,7 +84,7 @@ def test_99_for_what_nobody_expected(tmp_path: Path) -> None:
     assert (finished.code, finished.out) == (99, "")
     assert finished.err == (
         "unexpected RuntimeError: a broken installation\n"
-        f"    This is an error in FFT itself, or below it. The trace is in {log}\n"
+        f"    This is a bug in FFT or in a library that it uses. The traceback is in {log}\n"
         "    hint: FFT_TRACE=1 shows it here.\n"
     )
     assert "Traceback (most recent call last)" in log.read_text()

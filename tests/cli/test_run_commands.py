@@ -55,7 +55,7 @@ def test_each_command_runs_what_it_is_called_for(fft: Fft, tmp_path: Path) -> No
         "next: mend that, and call `fft run` again: it builds only what is not built yet",
     ]
     assert golden(before.err) == [
-        "error: users: models/users.ff.sql:2: model 'users' reads dev.main.names, which is not there",
+        "error: users: models/users.ff.sql:2: model 'users' reads dev.main.names, which does not exist",
         "hint: Build the seed 'names' first.",
     ]
     seeded = fft("seed", root)
@@ -242,14 +242,14 @@ def test_all_checks_run_though_some_fail(fft: Fft, tmp_path: Path) -> None:
     tested = fft("test", root, "--select", "users")
     assert tested.code == 1
     assert golden(tested.err) == [
-        "error: users: dev.main.users is not there: nothing to check",
+        "error: users: dev.main.users does not exist: nothing to check",
         "hint: Build the model 'users' first.",
     ]
     assert tested.lines[1:] == [
         "✗ not_null users.id",
-        "↳ not_null_id: dev.main.users is not there: nothing to check (project.yml:4)",
+        "↳ not_null_id: dev.main.users does not exist: nothing to check (project.yml:4)",
         "✗ accepted_values users.email",
-        "↳ accepted_values_email: dev.main.users is not there: nothing to check (project.yml:5)",
+        "↳ accepted_values_email: dev.main.users does not exist: nothing to check (project.yml:5)",
         *("Totals", "✓ passed: 0", "✗ failed: 0", "! warned: 0", "✗ could not be run: 2", "N s"),
     ]
 

@@ -46,7 +46,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_each_source_has_a_line(shop: Path) -> None:
     finished = fft("source", "freshness", shop)
     assert (finished.code, finished.err) == (1, "")
-    gone = "dev.main.gone is not there. The source web.gone (sources.yml:18) must be filled first."
+    gone = "dev.main.gone does not exist. The source web.gone (sources.yml:18) must be loaded first."
     assert finished.lines[1:] == [
         "warn crm.late 5 h warn after 1 h 30 min",
         "error crm.old 4 d 2 h warn after 1 h, error after 3 d",

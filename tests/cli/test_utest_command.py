@@ -160,8 +160,8 @@ def test_a_case_is_generated(tmp_path: Path) -> None:
         [
             "wrote tests/unit/users_one.yml: one",
             "seed_users: 1 row",
-            "expected: 1 row, as the model makes them now: look whether they are right",
-            "no column is tagged pii: all values are those of the tables",
+            "expected: 1 row, as the model returns them now: check that they are right",
+            "no column is tagged pii: all values come from the tables",
         ],
     )
     assert fft("utest", shop).lines[-1] == "1 passed"
@@ -175,9 +175,9 @@ def test_a_case_is_generated(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--rows", "3"], "--rows and --overwrite are for --generate."),
-        (["--watch", "--update"], "Say one of --generate, --watch and --update."),
-        (["--watch", "--json"], "--watch prints for people: leave out --json."),
+        (["--rows", "3"], "--rows and --overwrite need --generate."),
+        (["--watch", "--update"], "--generate, --watch and --update cannot be combined."),
+        (["--watch", "--json"], "--watch cannot be combined with --json."),
         (["--generate", "user"], "'user' is not a model\n  hint: Did you mean 'users'?"),
     ],
 )

@@ -184,7 +184,7 @@ TEMPLATES: dict[str, tuple[Files, str]] = {
         hook("on_run_start", 'name: x, sql: "{% if %}"'),
         "project.yml:5: template error: Expected an expression, got 'end of statement block'",
     ),
-    "a model that is not there": (
+    "a model that does not exist": (
         {"hooks/audit/in_file.sql": "select * from {{ ref('user') }}"},
         "hooks/audit/in_file.sql: ref('user') is not a model or seed\n    hint: Did you mean 'users'?",
     ),

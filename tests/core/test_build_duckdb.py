@@ -267,7 +267,7 @@ def test_a_seed_whose_file_went_away(tmp_path: Path) -> None:
         (tmp_path / "seeds" / "s.csv").unlink()
         with pytest.raises(FftError) as caught:
             shop.build()
-    assert str(caught.value).startswith("seeds/s.csv: the file of seed 's' is not there")
+    assert str(caught.value).startswith("seeds/s.csv: the file of seed 's' does not exist")
 
 
 # all or nothing

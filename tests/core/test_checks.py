@@ -312,7 +312,7 @@ def test_checks_can_be_run_without_building(tmp_path: Path) -> None:
         with pytest.raises(MissingRelationError) as caught:
             check_node(shop.warehouse, "one", one)
         assert str(caught.value) == (
-            "warehouse.main.one is not there: nothing to check\n    hint: Build the model 'one' first."
+            "warehouse.main.one does not exist: nothing to check\n    hint: Build the model 'one' first."
         )
         shop.build()
         shop.rows("insert into one values (null), (7)")

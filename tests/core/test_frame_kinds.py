@@ -216,7 +216,7 @@ def test_a_type_of_the_running_program(annotation: object, kind: str) -> None:
 
 @pytest.mark.parametrize("annotation", [nw.LazyFrame, pd.Series, int, list[pd.DataFrame], "pl.DataFrame"])
 def test_a_type_of_the_running_program_that_nobody_owns(annotation: object) -> None:
-    with pytest.raises(ModelError, match="is no type of frame that a model can be given"):
+    with pytest.raises(ModelError, match="is not a type of frame that a model can take"):
         frame_type_of(annotation)
 
 

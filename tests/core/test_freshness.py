@@ -96,7 +96,7 @@ def test_the_age_of_the_newest_row_is_judged(warehouse: Warehouse, name: str, st
         ("endless", "error", "endless is not a time: 'infinity'"),
         ("no_column", "error", "has no column 'naiv'. Did you mean 'naive'?"),
         ("no_sense", "error", "nonsense(naive) cannot be read"),
-        ("no_table", "error", "no_table is not there. The source crm.no_table (sources.yml:"),
+        ("no_table", "error", "no_table does not exist. The source crm.no_table (sources.yml:"),
     ],
 )
 def test_what_cannot_be_known_is_said(warehouse: Warehouse, name: str, status: str, problem: str) -> None:

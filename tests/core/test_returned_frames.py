@@ -276,7 +276,7 @@ def test_names_that_differ_only_in_case(engines: dict[str, Session]) -> None:
     with engines["postgres"].frames.query(table) as query:
         assert [c.name for c in engines["postgres"].columns(query)] == ["a", "A"]
     with (
-        pytest.raises(FftError, match="its columns 'a' and 'A' are one name to DuckDB"),
+        pytest.raises(FftError, match="its columns 'a' and 'A' are the same name to DuckDB"),
         engines["duckdb"].frames.query(table),
     ):
         pass
@@ -292,8 +292,8 @@ CAST = "hint: Cast it in SQL, for example cast(iv as varchar), or take the input
 RESET = "hint: reset_index() makes it a column; reset_index(drop=True) leaves it out."
 RENAME = "hint: Rename or drop one of them."
 ROUND = "hint: Round it or cast it in the model, for example to text."
-FINE = "column 'x' (duration[ns]) has nanoseconds, and INTERVAL keeps microseconds"
-NAMES = "its columns 'a' and 'A' are one name to DuckDB"
+FINE = "column 'x' (duration[ns]) has nanoseconds, but INTERVAL stores microseconds"
+NAMES = "its columns 'a' and 'A' are the same name to DuckDB"
 INDEX = "it has the index 'n', which is not a column"
 POLARS = "its input 'a': the rows cannot be read as Polars: column 'iv' (interval)"
 ERRORS = [

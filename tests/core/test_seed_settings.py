@@ -113,7 +113,7 @@ def test_an_error_names_the_file_once_and_the_key_that_mends_it(tmp_path: Path) 
         shop.build()
     assert str(caught.value) == (
         "seeds/raw/s.csv:2: byte 0xe9 at offset 2 is not UTF-8\n"
-        "    hint: Say it in seeds/schema.yml: files: {raw/s: {encoding: latin-1}}."
+        "    hint: Set it in seeds/schema.yml: files: {raw/s: {encoding: latin-1}}."
     )
 
 

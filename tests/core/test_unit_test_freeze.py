@@ -247,13 +247,13 @@ def test_a_query_of_ibis_is_frozen_like_any_other(bench: Bench) -> None:
 REFUSED_SQL = {
     "duckdb": {
         "age(timestamp '2020-01-01')": "age() with one argument",
-        "today() from x where x.!": "today(): the query around it could not be read",
+        "today() from x where x.!": "today(): the query around it could not be parsed",
     },
     "postgres": {
         "age(timestamp '2020-01-01')": "age() with one argument",
         "timeofday()": "timeofday()",
-        "'now'::timestamp": "the text 'now', which means the clock",
-        "date 'tomorrow'": "the text 'tomorrow', which means the clock",
+        "'now'::timestamp": "the text 'now', which means the current time",
+        "date 'tomorrow'": "the text 'tomorrow', which means the current time",
     },
 }
 

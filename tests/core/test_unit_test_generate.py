@@ -135,7 +135,7 @@ def test_what_cannot_be_generated(bench: Bench) -> None:
         shop.build("raw_orders")
     with pytest.raises(FftError, match="address of 'named' is tagged pii, and no column of its inputs"):
         generated(bench, "named")
-    with pytest.raises(FftError, match=r"orders is not there: no rows to take\n.*Build the model 'orders' first"):
+    with pytest.raises(FftError, match=r"orders does not exist: no rows to take\n.*Build the model 'orders' first"):
         generated(bench, "spent")
     assert not (bench.root / "tests").exists()
 

@@ -111,7 +111,7 @@ CASES: Mapping[str, tuple[Files, str]] = {
             "    hint: Use letters, digits and underscores, not starting with a digit."
         ),
     ),
-    "an entry for a seed that is not there": (
+    "an entry for a seed that does not exist": (
         {
             **ONE,
             "seeds/users.csv": "id\n1\n",
@@ -587,14 +587,14 @@ BUILD_CASES: Mapping[str, tuple[Files, str]] = {
         {"models/two.ff.sql": "drop table kept"},
         (
             "models/two.ff.sql: a model must be a query; this is 'drop table kept ...'\n"
-            "    hint: Write a SELECT or WITH: FFT makes the table or view of it."
+            "    hint: Write a SELECT or WITH: FFT creates the table or view from it."
         ),
     ),
     "a query that is none": (
         {"models/two.ff.sql": "create table two as drop table kept"},
         (
             "models/two.ff.sql: a model must be a query; this is 'create table two as ...'\n"
-            "    hint: Write a SELECT or WITH: FFT makes the table or view of it."
+            "    hint: Write a SELECT or WITH: FFT creates the table or view from it."
         ),
     ),
     "open quote": (
@@ -623,8 +623,8 @@ BUILD_CASES: Mapping[str, tuple[Files, str]] = {
     "a reference that is hidden from the loader": (
         {"models/two.ff.sql": "{% set r = ref %}select * from {{ r('one') }}"},
         (
-            "models/two.ff.sql:1: ref('one') is not written out in two.ff.sql\n"
-            "    hint: A macro that takes a name cannot be followed: pass it the result of ref() instead."
+            "models/two.ff.sql:1: ref('one') does not appear literally in two.ff.sql\n"
+            "    hint: FFT cannot find the names that a macro passes to ref(): pass the result of ref() to the macro instead."
         ),
     ),
     "the engine's SQL error": (
@@ -636,41 +636,41 @@ BUILD_CASES: Mapping[str, tuple[Files, str]] = {
             "        1 | select 1 as x,\n        2 |   nothing as y\n          |   ^"
         ),
     ),
-    "a table that is not there": (
+    "a table that does not exist": (
         {"models/two.ff.sql": "select *\nfrom {{ ref('one') }}"},
         (
-            "models/two.ff.sql:2: model 'two' reads warehouse.main.one, which is not there\n"
+            "models/two.ff.sql:2: model 'two' reads warehouse.main.one, which does not exist\n"
             "    hint: Build the model 'one' first."
         ),
     ),
-    "a table behind an ephemeral model that is not there": (
+    "a table behind an ephemeral model that does not exist": (
         {
             "models/eph.ff.sql": "{{ config(materialized='ephemeral') }} select * from {{ ref('one') }}",
             "models/two.ff.sql": "select * from {{ ref('eph') }} as eph",
         },
         (
-            "models/two.ff.sql:1: model 'two' reads warehouse.main.one, which is not there\n"
+            "models/two.ff.sql:1: model 'two' reads warehouse.main.one, which does not exist\n"
             "    hint: Build the model 'one' first."
         ),
     ),
-    "a source that is not there": (
+    "a source that does not exist": (
         {"models/two.ff.sql": "select * from {{ source('crm', 'users') }}", "sources.yml": "crm:\n  users: {}\n"},
         (
-            "models/two.ff.sql:1: model 'two' reads warehouse.main.users, which is not there\n"
-            "    hint: The source crm.users (sources.yml:2) must be filled first."
+            "models/two.ff.sql:1: model 'two' reads warehouse.main.users, which does not exist\n"
+            "    hint: The source crm.users (sources.yml:2) must be loaded first."
         ),
     ),
-    "a seed that is not there": (
+    "a seed that does not exist": (
         {"models/two.ff.sql": "select * from {{ ref('users') }}", "seeds/users.csv": "id\n1\n"},
         (
-            "models/two.ff.sql:1: model 'two' reads warehouse.main.users, which is not there\n"
+            "models/two.ff.sql:1: model 'two' reads warehouse.main.users, which does not exist\n"
             "    hint: Build the seed 'users' first."
         ),
     ),
-    "a python model whose input is not there": (
+    "a python model whose input does not exist": (
         {"models/two.ff.py": python_model("@model(deps=['one'])\ndef two(df): return df")},
         (
-            "models/two.ff.py:5: model 'two' reads warehouse.main.one, which is not there\n"
+            "models/two.ff.py:5: model 'two' reads warehouse.main.one, which does not exist\n"
             "    hint: Build the model 'one' first."
         ),
     ),
@@ -696,7 +696,7 @@ BUILD_CASES: Mapping[str, tuple[Files, str]] = {
         {"models/two.ff.py": python_model("@model\ndef two(): return pd.DataFrame({'x': [1, 'a']})")},
         "models/two.ff.py:5: two: the frame cannot be stored: ",
     ),
-    "a check of a column that is not there": (
+    "a check of a column that does not exist": (
         {
             "models/two.ff.sql": "select 1 as amount",
             "project.yml": f"{TWO_LINES}tests:\n  - {{type: not_null, table: two, column: amuont}}\n",
@@ -723,7 +723,7 @@ BUILD_CASES: Mapping[str, tuple[Files, str]] = {
         },
         "project.yml:5: check accepted_values_x or expression of two cannot be evaluated: Conversion Error: ",
     ),
-    "a relationships check to a table that is not there": (
+    "a relationships check to a table that does not exist": (
         {
             "models/two.ff.sql": "select 1 as x",
             "project.yml": f"{TWO_LINES}tests:\n"
@@ -771,13 +771,13 @@ UNREADABLE: Mapping[str, tuple[Files, str]] = {
         {"seeds/two.csv": "a\n1\nx\n", "seeds/schema.yml": "columns: {two: {a: integer}}\n"},
         (
             "seeds/two.csv:3: column 'a': 'x' is not a whole number from -9223372036854775808 to 9223372036854775807\n"
-            "    hint: Correct it, or declare another type in seeds/schema.yml; `string` keeps every text."
+            "    hint: Correct it, or declare another type in seeds/schema.yml; `string` accepts every text."
         ),
     ),
-    "a type of a column that is not there": (
+    "a type of a column that does not exist": (
         {"seeds/two.csv": "a\n1\n", "seeds/schema.yml": "columns: {two: {b: integer}}\n"},
         (
-            "seeds/two.csv: seeds/schema.yml gives column 'b' a type, and the file has no such column\n"
+            "seeds/two.csv: seeds/schema.yml gives column 'b' a type, but the file has no such column\n"
             "    hint: Its columns: a."
         ),
     ),
@@ -836,7 +836,7 @@ def test_an_env_file_that_is_no_text(tmp_path: Path) -> None:
 @pytest.mark.skipif(not hasattr(os, "seteuid"), reason="Windows has other permissions")
 @pytest.mark.parametrize("folder", ["models/hidden", "seeds"])
 def test_a_folder_that_may_not_be_read(folder: str) -> None:
-    """A model that cannot be seen is not one that is not there."""
+    """A model that cannot be seen is not one that does not exist."""
     with tempfile.TemporaryDirectory() as place:
         root = Path(place)
         write_project(root, {"models/hidden/a.ff.sql": "select 1 as id", "seeds/s.csv": "id\n1\n"})

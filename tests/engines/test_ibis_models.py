@@ -346,7 +346,7 @@ def test_the_sql_is_shown_without_building(shop: Shop) -> None:
 
 
 def test_a_missing_input_is_named(shop: Shop) -> None:
-    with pytest.raises(FftError, match=r"model 'totals' reads .*orders, which is not there"):
+    with pytest.raises(FftError, match=r"model 'totals' reads .*orders, which does not exist"):
         raise shop.build("totals")["totals"]  # type: ignore[misc]
 
 
@@ -468,7 +468,7 @@ def test_its_own_table_is_of_the_same_kind(tmp_path: Path) -> None:
 
 
 def test_ibis_is_imported_when_such_a_model_is_built(tmp_path: Path) -> None:
-    """Not for plans, nor for the builds of others; and if it is not there, the error says what to install."""
+    """Not for plans, nor for the builds of others; and if it does not exist, the error says what to install."""
     with shop_on(Target(None), tmp_path) as shop:
         shop.write(FILES)
         shop.write({"models/m.ff.py": MISSING})

@@ -151,7 +151,7 @@ def test_a_frame_of_the_engines_own_is_not_made_of_rows(folder: Path) -> None:
     with Run(load_project(root), path=":memory:") as run:
         one, two = (node for node in run.order() if node.name in ("one", "two"))
         run.build(one)
-        with pytest.raises(ModelError, match="its input 'one': the engine does not give frames of the kind 'toy'"):
+        with pytest.raises(ModelError, match="its input 'one': the engine does not support frames of the kind 'toy'"):
             run.build(two)
 
 
@@ -198,7 +198,7 @@ def test_two_packages_that_declare_one_name_are_named(folder: Path, caplog: pyte
     [
         ("raise RuntimeError('broken')", "of toy-engine 1.0 cannot be loaded: RuntimeError: broken"),
         ("import nowhere_at_all", "cannot be loaded: ModuleNotFoundError: No module named 'nowhere_at_all'"),
-        ("SPEC = 1", "toy_engine:SPEC is no EngineSpec"),
+        ("SPEC = 1", "toy_engine:SPEC is not an EngineSpec"),
         ("from fft_core.engines.duckdb import SPEC", "toy_engine:SPEC is not the spec of 'toy'"),
     ],
 )

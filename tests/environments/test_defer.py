@@ -210,7 +210,7 @@ def test_wrong_environments_are_told(tmp_path: Path) -> None:
             ("same", RequestError, "lies in the same place as 'dev'"),
             ("server", RequestError, "on postgres, and 'dev' on duckdb"),
             ("memory", RequestError, "in memory"),
-            ("gone", ConnectError, "gone.duckdb: there is no such file"),
+            ("gone", ConnectError, "gone.duckdb: the file does not exist"),
             ("text", ConnectError, "cannot read .*project.yml"),
         ]:
             with pytest.raises(kind, match=said):

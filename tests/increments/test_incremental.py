@@ -262,7 +262,7 @@ NEW, GONE, OTHER = (
         ("ignore", OTHER, [(1, "a"), (2, "2")]),
         ("append_new_columns", OTHER, [(1, "a"), (2, "2")]),
         ("fail", NEW, "on_schema_change is 'fail': more ("),
-        ("fail", GONE, "on_schema_change is 'fail': val is not there any more"),
+        ("fail", GONE, "on_schema_change is 'fail': val does not exist any more"),
         ("fail", OTHER, "on_schema_change is 'fail': val is "),
     ],
 )
@@ -302,7 +302,7 @@ def test_values_that_another_type_would_change_are_refused(shop: Bench) -> None:
     shop.build()
     shop.model(MERGE, f"select id, cast(id as double precision) / 4 as val from {EVENTS}")
     shop.fill(COLUMNS, [(2, "b"), (4, "b")])
-    with pytest.raises(FftError, match=r"its column 'val' is .*: 1 values would not be the same"):
+    with pytest.raises(FftError, match=r"its column 'val' is .*: 1 values would change"):
         shop.build()
     shop.fill(COLUMNS, [(4, "b")])
     shop.build()

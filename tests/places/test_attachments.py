@@ -151,14 +151,14 @@ def test_rows_that_break_a_constraint_are_not_published(server: Server) -> None:
     before = DECLARED.replace("amount > 0", "amount > 2")
     with pytest.raises(FftError) as caught:
         server.build(before)
-    assert str(caught.value).startswith("project.yml:6: what is declared of 'fct' cannot be set: ")
+    assert str(caught.value).startswith("project.yml:6: grants, indexes or constraints of 'fct' cannot be set: ")
     assert set(server.constraints("fct")) == {"positive"}  # the rows of users are new: it waits for fct
     server.build()
     assert set(server.constraints("fct")) == {"positive", "of_users"}
 
 
 def test_a_role_that_is_not_there_is_told(server: Server) -> None:
-    with pytest.raises(FftError, match=r"project.yml:4: what is declared of 'v' cannot be set: .*nobody_here"):
+    with pytest.raises(FftError, match=r"project.yml:4: grants, indexes or constraints of 'v' cannot be set: .*nobody_here"):
         server.build("models:\n  v: {+grants: {select: [nobody_here]}}\n")
     assert server.ask("select count(*) from pg_views where schemaname = {schema} and viewname = 'v'") == [(0,)]
 

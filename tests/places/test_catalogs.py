@@ -148,7 +148,7 @@ def test_a_catalog_that_is_not_attached_is_told(tmp_path: Path) -> None:
 
 def test_postgres_has_one_database(tmp_path: Path, postgres_dsn: str, postgres_schema: str) -> None:
     profile = {"engine": "postgres", "postgres": {"dsn": postgres_dsn, "db_schema": postgres_schema}}
-    for database, said in (("elsewhere", "'mart' would lie in the database 'elsewhere', and this is"), (None, "")):
+    for database, said in (("elsewhere", "'mart' would be in the database 'elsewhere', and this is"), (None, "")):
         named = database or postgres_dsn.rpartition("/")[2].partition("?")[0]
         own = {
             "project.yml": HEAD + f"models: {{mart: {{+database: {named}}}}}\n",

@@ -318,7 +318,7 @@ def test_a_variable_that_a_python_model_reads_by_name_counts_whatever_it_is_call
 def test_variables_by_computed_names_cannot_be_followed_so_the_model_is_always_built(tmp_path: Path, use: str) -> None:
     text = python(head="import os\nfrom os import environ as environ\n", body=f"    {use}")
     made = built(tmp_path, {"seeds/users.csv": CSV, "models/m.ff.py": text})
-    assert made.why("m") == "always built: it uses environment variables by computed names"
+    assert made.why("m") == "always built: it uses environment variables with computed names"
 
 
 @pytest.mark.parametrize("name", ["FF_PASS_RATE", "FF_TOKEN_LIMIT"])

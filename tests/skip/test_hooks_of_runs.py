@@ -189,7 +189,7 @@ def test_what_is_no_run_of_models_has_none(shop: Place) -> None:
     shop.write(
         {
             "seeds/raw.csv": "id\n1\n",
-            "hooks/sql/create_audit.sql": "select * from a",  # which is not there before the first run
+            "hooks/sql/create_audit.sql": "select * from a",  # which does not exist before the first run
             "models/kept.ff.sql": snapshot + " select id from {{ ref('raw') }}",
             "models/checks.yml": "version: 2\nmodels:\n- {name: kept, columns: [{name: id, tests: [unique]}]}\n",
         }

@@ -162,5 +162,5 @@ def test_results_of_the_last_run_are_selected(tmp_path: Path) -> None:
 
 def test_without_a_last_run_there_is_nothing_to_select_by(tmp_path: Path) -> None:
     made = place(tmp_path, FILES)
-    with pytest.raises(FftError, match=r"run_results\.json is not there\n    hint: fft build"):
+    with pytest.raises(FftError, match=r"run_results\.json does not exist\n    hint: fft build"):
         chosen(made, "result:error")

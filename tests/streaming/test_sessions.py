@@ -253,7 +253,7 @@ def test_a_statement_that_fails_is_told_and_the_session_goes_on(place: Place) ->
 def test_a_table_of_somebody_else_is_left_alone(place: Place) -> None:
     table = place.engine.relation(place.name).sql(place.engine.spelling)
     place.engine.execute(f"create table {table} as select 1 as i")
-    with pytest.raises(StreamError, match="is there, and was not written by a stream"):
+    with pytest.raises(StreamError, match="exists and was not written by a stream"):
         place.give(a_b(0))
     assert place.rows() == [(1,)]
 

@@ -42,7 +42,7 @@ def test_it_is_followed_until_it_is_stopped_and_alone(shop: Shop) -> None:
     process.send_signal(signal.SIGINT)
     output, errors = process.communicate(timeout=60)
     assert (process.returncode, output) == (0, "")
-    assert "stopping when this batch is published" in errors
+    assert "stopping after this batch" in errors
     code, output, _ = fft(shop, "build", ".")
     assert code == 0
     assert shop.rows() == [("a", 1, 2)]
@@ -80,7 +80,7 @@ def test_status_reset_and_replay(tmp_path: Path) -> None:
     assert fft(shop, "build", ".")[0] == 0
     assert shop.rows() == [("a", 2, 3)]
     code, output, _ = fft(shop, "stream", "replay", "visits", ".")
-    assert (code, "visits is made again: 2 sessions" in output) == (0, True)
+    assert (code, "visits was rebuilt: 2 sessions" in output) == (0, True)
 
 
 def test_what_is_no_stream(tmp_path: Path) -> None:
@@ -90,7 +90,7 @@ def test_what_is_no_stream(tmp_path: Path) -> None:
     code, _, errors = fft(shop, "stream", "replay", "mart", ".")
     assert (code, "model 'mart' is not a stream" in errors) == (2, True)
     code, _, errors = fft(shop, "stream", "replay", "visits", ".", "--dry-run")
-    assert (code, "nothing of visits is there yet" in errors) == (2, True)
+    assert (code, "nothing of visits was not built yet" in errors) == (2, True)
     code, _, errors = fft(shop, "stream", "reset", "visits", ".", "--to", "yesterday")
     assert (code, "--to 'yesterday' is not a position of files" in errors) == (2, True)
 

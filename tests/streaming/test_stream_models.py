@@ -136,7 +136,7 @@ def test_a_lost_table_is_rebuilt_from_the_events_kept(shop: Shop) -> None:
     with shop.run() as run:
         warehouse = run.sessions.of_thread()
         warehouse.engine.execute(f"drop table {warehouse.relation('visits').sql(warehouse.engine.spelling)}")
-    assert "is not there any more; its sessions are rebuilt from the events kept" in shop.reasons()
+    assert "is missing; its sessions are rebuilt from the events kept" in shop.reasons()
     shop.build()
     assert shop.rows() == [("a", 2, 2)]
 

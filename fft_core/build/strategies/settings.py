@@ -31,7 +31,7 @@ def snapshot_settings(model: Model, settings: Snapshot, columns: Sequence[Column
     """
     reserved = [column.name for column in columns if column.name.lower() in ADDED]
     if reserved:
-        message = f"it has a column {reserved[0]!r}, which is one of those that a snapshot adds"
+        message = f"it has a column {reserved[0]!r}, which is the name of a column that a snapshot adds"
         raise increment_error(model, message, "Rename it.")
     key = found_columns(model, "unique_key", settings.unique_key, columns)
     checked = found_columns(model, "check_cols", settings.check_columns, columns)

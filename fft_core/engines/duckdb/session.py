@@ -234,7 +234,7 @@ class DuckDBSession(BaseSession):
         got = got or self._file.attach(path, name, [own], self._timeout, self._cancelled, writes=not read_only)
         if got.lower() != name.lower():
             hint = "Give it another name in `attach`; main, system and temp are DuckDB's own."
-            raise ConnectError(f"{path} cannot be attached as {name!r}: it is {got!r} here", hint=hint)
+            raise ConnectError(f"{path} cannot be attached as {name!r}: DuckDB attaches it as {got!r}", hint=hint)
 
     def openings(self) -> int:
         return self._file.openings

@@ -64,7 +64,7 @@ class _Field:
         cursor.execute(b"select format_type(%s, %s)", [self.oid, self.modifier])
         (spelled,) = cursor.fetchone() or ("",)
         return EngineError(
-            f"column {self.name!r} ({spelled}) holds a value that has no place in an Arrow table: {why}",
+            f"column {self.name!r} ({spelled}) holds a value that an Arrow table cannot store: {why}",
             hint=f"Cast it in SQL, for example cast({self.name} as text).",
         )
 

@@ -144,8 +144,8 @@ class PostgresSession(BaseSession):
                 )
         if catalog is not None and catalog != self._database:
             raise EngineError(
-                f"{name!r} would lie in the database {catalog!r}, and this is {self._database!r}",
-                hint="A session of Postgres uses one database: give a schema instead.",
+                f"{name!r} would be in the database {catalog!r}, but the session uses {self._database!r}",
+                hint="A Postgres session uses one database: set a schema instead.",
             )
         return super().relation(name, schema)
 
@@ -243,7 +243,7 @@ class PostgresSession(BaseSession):
                 self.fetch(f"select pg_advisory_xact_lock({key})")
             except BusyError as error:
                 raise BusyError(
-                    f"{relation} is being built by another session for more than {self._timeout:g} s",
+                    f"{relation} has been built by another session for more than {self._timeout:g} s",
                     hint="Wait for that run, or end it.",
                 ) from error
 
@@ -305,9 +305,9 @@ def _explained(error: psycopg.Error, sql: str, *, is_closed: bool, is_interrupte
             hint = "Is a statement_timeout set for the role or the database, in the dsn or in PGOPTIONS?"
             return StatementError(message, sql=sql, hint=hint)
         case errors.LockNotAvailable() | errors.DeadlockDetected() | errors.SerializationFailure():
-            return BusyError(f"another session is in the way: {message}", hint="A later try can succeed.")
+            return BusyError(f"another session holds a lock: {message}", hint="Try again later.")
     if is_closed:
-        return BusyError(f"the connection was lost: {message}", hint="A later try can succeed.")
+        return BusyError(f"the connection was lost: {message}", hint="Try again later.")
     return _rejected(error, message, sql)
 
 

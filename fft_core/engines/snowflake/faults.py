@@ -34,11 +34,11 @@ def explained(error: Error, sql: str, *, is_interrupted: bool) -> EngineError:
             )
         )
     if error.errno in _BUSY:
-        return BusyError(f"another session is in the way: {said}", hint="A later try can succeed.")
+        return BusyError(f"another session holds a lock: {said}", hint="Try again later.")
     if error.errno in _SIGNED_OUT:
-        return BusyError(f"the session has ended: {said}", hint="A later try signs in again.")
+        return BusyError(f"the session has ended: {said}", hint="Try again: the next try signs in again.")
     if error.errno in _LOST:
-        return BusyError(f"the connection was lost: {said}", hint="A later try can succeed.")
+        return BusyError(f"the connection was lost: {said}", hint="Try again later.")
     return _rejected(error, said, sql)
 
 

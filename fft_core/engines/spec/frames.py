@@ -84,8 +84,8 @@ def _owner(type_name: str, kinds: Sequence[FrameKind]) -> FrameKind:
     known = [kind.type_name for kind in kinds]
     close = nearest(type_name, known)
     raise ModelError(
-        f"{type_name} is no type of frame that a model can be given",
-        hint=f"{f'{close} ' if close else ''}There are {', '.join(known)}; without annotation it is pandas.",
+        f"{type_name} is not a type of frame that a model can take",
+        hint=f"{f'{close} ' if close else ''}Types: {', '.join(known)}; without an annotation it is pandas.",
     )
 
 

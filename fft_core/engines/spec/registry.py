@@ -76,7 +76,7 @@ _NONE_IS_INSTALLED = "The installed packages declare none: install fft-dagster a
 def _loaded(entry: Entry) -> EngineSpec:
     spec = entry.load("the engine")
     if not isinstance(spec, EngineSpec) or spec.name != entry.name:
-        said = f"is not the spec of {entry.name!r}" if isinstance(spec, EngineSpec) else "is no EngineSpec"
+        said = f"is not the spec of {entry.name!r}" if isinstance(spec, EngineSpec) else "is not an EngineSpec"
         raise EngineError(f"the engine {entry.name!r} of {entry.distribution}: {entry.value} {said}")
     return spec
 

@@ -114,7 +114,7 @@ class Texts:
     def refuse_nul(self, value: str) -> None:
         """Raise EngineError for a text or name with a NUL: a server may read only the part before it."""
         if "\0" in value and not self.takes_nul:
-            raise EngineError(f"{value!r} has a NUL character in it, which {self.dialect} cannot spell")
+            raise EngineError(f"{value!r} has a NUL character, which {self.dialect} cannot store")
 
     def refuse(self, what: str) -> NoReturn:
         """Raise NotSpelledError: the dialect does not have a feature."""
@@ -227,7 +227,7 @@ class Clocks(Values):
         """Render the value that a function that returns the time would return at a point in time."""
         utc = at.astimezone(UTC)
         if kind not in self.clocks.values():
-            self.refuse(f"function that tells a {kind}")
+            self.refuse(f"function that returns the current {kind}")
         match kind:
             case "zoned":
                 return self.zoned(utc)

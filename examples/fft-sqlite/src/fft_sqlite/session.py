@@ -131,7 +131,7 @@ class SqliteSession(BaseSession):
 
     def create_schema(self, relation: Relation) -> None:
         if relation.schema not in (None, "main"):
-            raise EngineError(f"there is no schema {relation.schema!r}: a file of SQLite is one schema, 'main'")
+            raise EngineError(f"the schema {relation.schema!r} does not exist: a SQLite file has one schema, 'main'")
 
     @contextmanager
     def turn(self) -> Iterator[None]:
@@ -197,7 +197,7 @@ class SqliteSession(BaseSession):
             if _code(error) == "SQLITE_INTERRUPT":
                 raise EngineError("the statement was interrupted") from error
             if _is_busy(error):
-                said = f"another session writes to the database for more than {self._timeout:g} s"
+                said = f"another session has been writing to the database for more than {self._timeout:g} s"
                 raise BusyError(said, hint="Wait for that run, or end it.") from error
             raise _rejected(error, sql) from error
         except (sqlite3.Error, sqlite3.Warning, ValueError) as error:  # two statements, a text that is not Unicode
