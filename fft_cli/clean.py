@@ -32,7 +32,7 @@ def read_age(_context: click.Context, _parameter: click.Parameter, text: str | N
 @click.command("clean")
 @with_options(ProjectOptions)
 @click.option("--history", is_flag=True, help="Also the project's own history of Dagster runs.")
-@click.option("--orphans", is_flag=True, help="Remove tables and views of models that the project no longer has, instead.")
+@click.option("--orphans", is_flag=True, help="Remove tables and views of models that are no longer in the project.")
 @click.option("--snapshots", is_flag=True, help="With --orphans, also snapshots: their history cannot be built again.")
 @click.option(
     "--older-than",
@@ -41,7 +41,7 @@ def read_age(_context: click.Context, _parameter: click.Parameter, text: str | N
     callback=read_age,
     help="With --orphans, only tables and views built longer ago than this, as 12h or 7d.",
 )
-@click.option("--failures", is_flag=True, help="Remove the tables with failing rows of checks, instead.")
+@click.option("--failures", is_flag=True, help="Remove the tables with failing rows of checks.")
 @click.option("--dry-run", is_flag=True, help="Only list what would be removed.")
 def command(
     options: ProjectOptions,

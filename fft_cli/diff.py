@@ -26,7 +26,7 @@ ROWS_DIFFER = 3
 @click.option("--against", metavar="ENV", required=True, help="The environment to compare with.")
 @click.option("--definitions", is_flag=True, help="Only compare code and settings of models.")
 @click.option("--data", is_flag=True, help="Only compare rows.")
-@click.option("--key", metavar="COLUMNS", help="The key of the rows, as in id,day. [default: unique_key, or that of a check]")
+@click.option("--key", metavar="COLUMNS", help="The key of rows, as in id,day. [default: unique_key, or a check's]")
 @click.option("--tolerance", metavar="NUMBER", help="The allowed difference of numbers: 0.01, or 1% of the larger.")
 @click.option("--ignore", multiple=True, metavar="COLUMN", help="A column to leave out; repeatable.")
 @click.option("--samples", type=click.IntRange(min=0), default=5, show_default=True, help="Rows shown of each kind.")

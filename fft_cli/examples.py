@@ -24,7 +24,7 @@ EXAMPLES: Mapping[str, Sequence[Example]] = {
         Example("Install the packages in packages.yml and packages.lock.yml", "fft deps shop"),
         Example("Install the current commits of branches and tags", "fft deps shop --upgrade"),
     ),
-    "doctor": (Example("Check the requirements of a project, and its differences from the original FFT", "fft doctor shop"),),
+    "doctor": (Example("The requirements of a project, and changes since the original FFT", "fft doctor shop"),),
     "plan": (
         Example("Everything", "fft plan shop"),
         Example("One model and what it reads, for a program", "fft plan shop --select +country_revenue --json"),
@@ -60,9 +60,7 @@ EXAMPLES: Mapping[str, Sequence[Example]] = {
     "stream status": (Example("How far all streams were read", "fft stream status shop"),),
     "stream reset": (Example("Read all again", "fft stream reset visits shop --to earliest", is_tried=False),),
     "stream replay": (
-        Example(
-            "Compare the sessions with the events", "fft stream replay visits shop --dry-run", is_tried=False
-        ),
+        Example("Compare the sessions with the events", "fft stream replay visits shop --dry-run", is_tried=False),
     ),
     "sync-db-comments": (
         Example("See which descriptions the database would get", "fft sync-db-comments shop --dry-run"),

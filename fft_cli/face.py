@@ -77,7 +77,7 @@ def refuse_unknown_scheduler(name: str | None) -> None:
     found = declared(GROUP)
     if name not in found:
         known = f"Installed are: {', '.join(sorted(found))}."
-        raise RequestError(f"--with {name!r}: no scheduler of this name is installed", hint=nearest(name, found) or known)
+        raise RequestError(f"--with {name!r}: this scheduler is not installed", hint=nearest(name, found) or known)
 
 
 def face(name: str | None = None) -> Face:

@@ -156,7 +156,7 @@ class Selection:
     changed_since: str | None = field(
         default=None,
         metadata=option(
-            "--changed-since", metavar="REF", help="Only models that changed since a git commit, and models that depend on them."
+            "--changed-since", metavar="REF", help="Models changed since a git commit, and models that depend on them."
         ),
     )
 

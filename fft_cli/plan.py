@@ -43,7 +43,7 @@ def command(options: PlanOptions, verbose: bool, as_json: bool) -> None:
             if len(left) == 1
             else f"{len(left)} tables or views of models that are"
         )
-        echo(f"{what} gone: `fft clean --orphans --dry-run` lists what can be dropped")
+        echo(f"{what} no longer in the project: `fft clean --orphans --dry-run` lists them")
 
 
 def print_plan(plan: Plan, *, as_json: bool, verbose: bool = False) -> None:

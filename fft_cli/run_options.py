@@ -62,7 +62,7 @@ class RunOptions:
     planned: PlanOptions = field(metadata=included(PlanOptions))
     jobs: int | None = field(metadata=read_by(JOBS))
     keep_going: bool = field(
-        metadata=option("--keep-going", is_flag=True, help="After a failure, go on with models that do not depend on it.")
+        metadata=option("--keep-going", is_flag=True, help="After a failure, build models that do not depend on it.")
     )
     offline: bool = field(
         metadata=option("--offline", is_flag=True, help="Answer HTTP requests of models from the cache only.")

@@ -111,7 +111,8 @@ def reset(options: ProjectOptions, model: str, to: str) -> None:
     stream = stream_named(project, model)
     with opened_warehouse(project) as warehouse:
         reset_stream(warehouse, stream, to)
-    echo(f"{stream.name} is at {to if to in ('earliest', 'latest') else 'that position'}; fft stream run continues from there")
+    place = to if to in ("earliest", "latest") else "that position"
+    echo(f"{stream.name} is at {place}; fft stream run continues from there")
 
 
 @command.command("replay")

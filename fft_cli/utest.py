@@ -42,7 +42,7 @@ class Cases:
     )
     case: str | None = field(
         default=None,
-        metadata=option("--case", metavar="NAME", help="The cases of this name; with --generate, the name of the new case."),
+        metadata=option("--case", metavar="NAME", help="Cases of this name; with --generate, the new case's name."),
     )
     quiet: bool = field(
         default=False, metadata=option("--quiet", "-q", is_flag=True, help="Print only the cases that do not pass.")
@@ -61,7 +61,7 @@ class Cases:
 
 @click.command("utest")
 @with_options(Cases)
-@click.option("--update", is_flag=True, help="Write the rows that the models return into the files of the failing cases.")
+@click.option("--update", is_flag=True, help="Write the found rows into the files of the failing cases.")
 @click.option("--watch", is_flag=True, help="Run again whenever a file of the project changes, until Ctrl-C.")
 @click.option(
     "--generate", metavar="MODEL", shell_complete=complete_names, help="Write a case from rows of the warehouse."

@@ -37,13 +37,13 @@ def refuse_relation(bound: BoundProject, key: dg.AssetKey) -> None:
     relation, name = bound.relation_of_key(key), key.to_user_string()
     if relation.name.lower().startswith(OURS):
         raise FftError(
-            f"the asset {name} would be stored as {relation}, which is a name of FFT's own tables",
+            f"the asset {name} would be stored as {relation}, a name that is reserved for FFT",
             hint=f"Give it a key whose last part begins with neither {' nor '.join(OURS)}.",
         )
     node = bound.owners.get(bound.folded(relation))
     if node is not None and not (isinstance(node, Source) and bound.nodes.get(key) is node):
         raise FftError(
-            f"the asset {name} would be stored as {relation}, which is that of {_said(node)}", hint=_advice(node)
+            f"the asset {name} would be stored as {relation}, the relation of {_said(node)}", hint=_advice(node)
         )
 
 

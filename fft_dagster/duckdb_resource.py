@@ -46,7 +46,7 @@ class FftDuckDBResource(DuckDBResource):
         """
         if self.connection_config:
             raise FftError(
-                f"the file {self.database} is open with FFT's configuration, and connection_config is another",
+                f"the file {self.database} is open with FFT's configuration, but connection_config differs from it",
                 hint="SET what you need on the connection instead.",
             )
         with duckdb_connection(

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 PUBLISHED, STAGED = "the published rows", "staged rows, which were not published"
 BUILT = "the rows of this build, before they were published"
 _MOST_ROWS = 20
-UNCHANGED = "not run again: the rows, the check and what it reads are as they were when it passed"
+UNCHANGED = "not run again: the rows, the check and the tables that it reads did not change since it passed"
 
 
 def materialization(

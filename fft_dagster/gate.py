@@ -16,7 +16,7 @@ from fft_core.engines.spec.frames import LIBRARY_FRAMES, frame_type_of
 from fft_core.errors import Location
 from fft_core.project.model import Verdict
 
-PLAIN = "A gate takes its rows, and a context if it likes. Take that out, or let Dagster run the check: without a gate."
+PLAIN = "A gate takes its rows, and optionally a context. Remove the rest, or let Dagster run the check without a gate."
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def _context() -> dg.AssetCheckExecutionContext:
     try:
         return dg.AssetCheckExecutionContext(dg.OpExecutionContext.get())
     except dg.DagsterInvariantViolationError:
-        raise FftError("it takes a context, and no step of Dagster runs it") from None
+        raise FftError("it takes a context, but no step of Dagster runs it") from None
 
 
 def function_of(definition: dg.AssetsDefinition) -> Callable[..., Any] | None:
@@ -101,7 +101,7 @@ def _needs(definition: dg.AssetsDefinition, spec: dg.AssetCheckSpec, function: C
         if asset != spec.asset_key and name in inspect.signature(function).parameters:
             yield f"it takes the rows of another asset as well, {asset.to_user_string()}"
     if spec.partitions_def is not None:
-        yield "it has partitions, and a model has none"
+        yield "it has partitions, but a model has none"
     if inspect.iscoroutinefunction(function) or inspect.isgeneratorfunction(function):
         yield "it is a generator, or asynchronous"
 

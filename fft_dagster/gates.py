@@ -86,7 +86,7 @@ class _Gates:
             project = replace(project, checks=(*declared, *(gate for gate in gates if gate is not None)))
         if not self._problems and (cycle := find_cycle(project)):
             message = f"cycle through checks: {' -> '.join(cycle)}"
-            self._problems.append(Problem(message, None, "A gate waits for its additional_deps: take one out."))
+            self._problems.append(Problem(message, None, "A gate waits for its additional_deps: remove one."))
         if self._problems:
             raise ProjectError(self._problems)
         kept = [one for one in asset_checks if not _is_taken(one, taken)]
@@ -127,7 +127,7 @@ class _Gates:
     def _refused(self, node: Model | Seed | Source) -> tuple[str, str] | None:
         """Return the reason why rows of a node are never staged, and advice; None if they are."""
         if isinstance(node, Model) and node.is_ephemeral:
-            return f"{node.name} is ephemeral, it has no rows", "Check the model that inlines it, or make it a view."
+            return f"{node.name} is ephemeral and has no rows", "Check the model that inlines it, or make it a view."
         seed = self._project.seed_behind(node.name) if isinstance(node, Source) else None
         if seed is not None:
             return f"the seed {seed} fills {node.name}", f"Make it a check of {seed}."
@@ -171,7 +171,7 @@ class _Gates:
         hint = nearest(key.name, names) or f"It has {', '.join(names) or 'no check made by @dg.asset_check'}."
         message = f"{rule.path.as_posix()} has no check {key.name} of the asset {key.asset_key.to_user_string()}"
         if elsewhere:
-            hint = f"That of this name is a check of {', '.join(elsewhere)}."
+            hint = f"The check of this name belongs to {', '.join(elsewhere)}."
         self._problems.append(Problem(message, check.location, hint))
         return None
 
@@ -180,7 +180,7 @@ class _Gates:
         home = self._project.home_of(path)
         file = home.file(path)
         if not file.is_file():
-            raise FftError(f"the file {path.as_posix()} is not there", hint="It is relative to the project's folder.")
+            raise FftError(f"the file {path.as_posix()} does not exist", hint="It is relative to the project's folder.")
         with _not_twice(file, path):
             try:
                 module = self._code.of(home).module(file)
@@ -203,7 +203,7 @@ def _not_twice(file: Path, shown: Path) -> Iterator[None]:
     if file in _importing.get():
         raise FftError(
             f"{shown.as_posix()} has gates, and builds the definitions that need them",
-            hint="Put them into a file of their own, or hand them over: build_definitions(..., asset_checks=[...]).",
+            hint="Put them into a separate file, or pass them: build_definitions(..., asset_checks=[...]).",
         )
     token = _importing.set(_importing.get() | {file})
     try:

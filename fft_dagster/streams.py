@@ -81,7 +81,7 @@ def stream_sensor(
         asset_selection=selection.downstream() if with_downstream else selection,
         minimum_interval_seconds=minimum_interval_seconds,
         default_status=default_status,
-        description="Launches a run for each stream in which enough has arrived.",
+        description="Launches a run for each stream with enough new events.",
     )
 
 

@@ -33,8 +33,8 @@ class PrefectFace:
         """Return the project. Raises ProjectError for a check whose function belongs to another scheduler."""
         declared = [check for check in project.checks if isinstance(check.rule, JudgedRows) and not check.rule.judge]
         if declared:
-            hint = "Dagster finds it: pip install fft-dagster. Or write it as a check of FFT, in tests/."
-            said = "is the check of an asset of Dagster's, which Prefect does not know"
+            hint = "Run it with Dagster: pip install fft-dagster. Or write it as a check of FFT, in tests/."
+            said = "is a Dagster asset check, which Prefect cannot run"
             raise ProjectError(Problem(f"{check.name!r} {said}", check.location, hint) for check in declared)
         return project
 
@@ -52,9 +52,7 @@ class PrefectFace:
         self, project: Project, checks: Iterable[Check], least: int
     ) -> Mapping[tuple[str, str], CheckHistory]:
         """Raise FftError: results of checks are in Prefect's artifacts and events, which no command reads."""
-        raise FftError(
-            "Prefect keeps no history of checks", hint="The artifacts of the flow runs have what they found."
-        )
+        raise FftError("Prefect keeps no history of checks", hint="The artifacts of the flow runs have their results.")
 
     def history(self) -> Path:
         """Return the folder of a project's own history, relative to the project."""

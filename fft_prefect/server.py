@@ -79,7 +79,7 @@ def open_ui(
     """
     if is_configured(os.environ):
         raise FftError(
-            "which Prefect is used is configured already, by PREFECT_API_URL, PREFECT_HOME or a profile",
+            "Prefect is already configured by PREFECT_API_URL, PREFECT_HOME or a profile",
             hint="Use its UI, and `prefect deploy` or flow.serve() for the project's flow.",
         )
     home = project.root / FOLDER

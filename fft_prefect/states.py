@@ -32,7 +32,7 @@ def state_of(ended: StepEnded) -> Ended:
         case "skipped":
             return Cancelled(name=BLOCKED, message=_said("not started: an input failed or was blocked", *ended.remarks))
         case "interrupted":
-            return Cancelled(message="interrupted with the run: nothing of it was published")
+            return Cancelled(message="interrupted with the run: nothing was published")
     return Failed(message=_said(error_text(result.error)))
 
 

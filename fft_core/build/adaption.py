@@ -50,7 +50,7 @@ class Fit:
             raise increment_error(
                 self.model,
                 f"its columns differ from those of {self.table}, and on_schema_change is 'fail': {difference}",
-                f"Choose another on_schema_change, or build it anew: --full-refresh {self.model.name}",
+                f"Choose another on_schema_change, or rebuild it: --full-refresh {self.model.name}",
             )
         self._refuse_lossy_casts(adaption)
         return replace(adaption, casts={**adaption.casts, **held})
@@ -65,7 +65,7 @@ class Fit:
         missing = [name for name in key if name not in stored]
         if missing:
             message = f"{self.table} has no column {missing[0]!r}, which is part of its key"
-            raise increment_error(self.model, message, f"Build it anew: --full-refresh {self.model.name}")
+            raise increment_error(self.model, message, f"Rebuild it: --full-refresh {self.model.name}")
         types = {column.name: column.type for column in self.cast_columns(adaption)}
         return tuple(ColumnPair(name, given, types[given]) for name, given in adaption.columns.items())
 

@@ -230,8 +230,8 @@ def _fitted(
 def _other_columns(relation: Relation, difference: str) -> FftError:
     return FftError(
         f"the columns differ from those of {relation}: {difference}",
-        hint="Return the same columns for every partition. To change them, alter or drop the table, and write all partitions "
-        "again.",
+        hint="Return the same columns for every partition. To change them, alter or drop the table, and write "
+        "all partitions again.",
     )
 
 

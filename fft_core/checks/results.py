@@ -214,7 +214,7 @@ class JudgedView:
 
     def __str__(self) -> str:
         failed = ", ".join(str(result) for result in self.results if result.blocks)
-        new = f"; the text of {', '.join(self.new_texts)} is new, too: either can be the cause" if self.new_texts else ""
+        new = f"; the text of {', '.join(self.new_texts)} is new: either can be the cause" if self.new_texts else ""
         old = ", ".join(self.old_texts)
         said = f"; judged with the published query of {old}: build {old} first" if old else ""
         return f"the view {self.name} ({failed}{new}{said})"

@@ -146,9 +146,7 @@ def refuse_seed_columns(names: Iterable[str]) -> None:
     """Raise SeedError for a column that FFT adds to every seed: the database would have two, or rename one."""
     for name in names:
         if name.lower() in SEED_COLUMNS:
-            raise SeedError(
-                f"the file has the column {name!r}, which FFT adds to every seed", hint="Rename it."
-            )
+            raise SeedError(f"the file has the column {name!r}, which FFT adds to every seed", hint="Rename it.")
 
 
 def _refuse_other_delimiter(header: Record, form: CsvFormat, path: Path) -> None:

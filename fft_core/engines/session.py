@@ -97,7 +97,8 @@ class NoNativeFrames:
 
     def frame(self, query: str, kind: str) -> NoReturn:
         raise EngineError(
-            f"the engine does not support frames of the kind {kind!r} yet", hint="Use a frame of a library, such as pandas.DataFrame."
+            f"the engine does not support frames of the kind {kind!r} yet",
+            hint="Use a frame of a library, such as pandas.DataFrame.",
         )
 
     def is_frame(self, value: object) -> bool:

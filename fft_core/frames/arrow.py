@@ -32,7 +32,7 @@ def from_arrow(table: pa.Table, frame_type: str) -> Any:
     Int64Dtype()
     """
     if frame_type not in READERS:
-        raise ModelError(f"{frame_type!r} is not a kind of frame", hint=f"There are {', '.join(READERS)}.")
+        raise ModelError(f"{frame_type!r} is not a kind of frame", hint=f"Kinds: {', '.join(READERS)}.")
     return READERS[frame_type](table)
 
 
@@ -98,7 +98,7 @@ def _storable(table: pa.Table) -> pa.Table:
                 raise ModelError(
                     f"the frame cannot be stored: column {field.name!r} holds values of"
                     f" {kind.extension_name.replace('.', ' ')}, which no database has",
-                    hint="Give its ends, or its text, as columns of their own.",
+                    hint="Store its bounds, or its text, in separate columns.",
                 )
         plain = _plain(field.type)
         if pa.types.is_time64(plain) and plain.unit == "ns" and _is_whole_microseconds(column):

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 _FEW = 10**15
-_HINT = "Give every column values of one type that databases have; cast what is mixed to text."
+_HINT = "Every column needs values of one database type; cast mixed values to text."
 
 
 def is_frame(frame: Any) -> bool:
@@ -164,13 +164,13 @@ def _names(frame: Any) -> list[str]:
     if frame.columns.nlevels > 1:
         raise ModelError(
             f"the frame cannot be stored: its columns have names of several levels, such as {frame.columns[0]!r}",
-            hint="Name each by one text: df.columns = ['_'.join(map(str, names)) for names in df.columns]",
+            hint="Use one string as each name: df.columns = ['_'.join(map(str, names)) for names in df.columns]",
         )
     wrong = [name for name in frame.columns if not _is_name(name)]
     if wrong:
         raise ModelError(
-            f"the frame cannot be stored: a column is called {wrong[0]!r}, which is not a text",
-            hint="Name it by a text: df.columns = df.columns.map(str)",
+            f"the frame cannot be stored: a column is called {wrong[0]!r}, which is not a string",
+            hint="Use strings as names: df.columns = df.columns.map(str)",
         )
     names = [str(name) for name in frame.columns]
     twice = next((name for position, name in enumerate(names) if name in names[:position]), None)
@@ -221,6 +221,6 @@ def _pandas() -> Any:
         import pandas
     except ModuleNotFoundError as error:
         raise MissingDriverError(
-            "a model takes pandas frames, and pandas is not installed", hint="pip install pandas"
+            "a model takes pandas frames, but pandas is not installed", hint="pip install pandas"
         ) from error
     return pandas

@@ -110,5 +110,5 @@ def _polars() -> Any:
         import polars
     except ModuleNotFoundError as error:
         hint = 'pip install "fft-dagster[polars]"'
-        raise MissingDriverError("a model takes Polars frames, and Polars is not installed", hint=hint) from error
+        raise MissingDriverError("a model takes Polars frames, but Polars is not installed", hint=hint) from error
     return polars

@@ -111,7 +111,7 @@ class HttpApi:
                 return
             wanted = _next(wanted, following)
             if json.dumps(wanted, sort_keys=True, default=str) in asked:
-                raise ModelError("the paginator asks for a page that was there already", hint="Return None at the end.")
+                raise ModelError("the paginator asks for a page that was already read", hint="Return None at the end.")
 
     def _getter(self) -> Callable[..., Any]:
         try:
@@ -144,7 +144,7 @@ def _json(response: Any) -> Any:
         return json.loads(response.content)
     except ValueError as error:
         kind = response.headers.get("content-type", "no type")
-        message = f"{shown_url(str(response.url))} answers no JSON, but {kind}: {error}"
+        message = f"{shown_url(str(response.url))} returned {kind}, not JSON: {error}"
         raise ModelError(message) from None
 
 
@@ -170,6 +170,6 @@ def _rows(page: Any, record_path: str | Sequence[str] | None) -> list[Any]:
 def _made_by(session: Any, frame: Any, output: str) -> Any:
     make = next((getattr(session, name) for name in _MAKERS if hasattr(session, name)), None)
     if make is None:
-        hint = "Hand it a session that makes frames, or leave `output` out for a frame of pandas."
+        hint = "Pass a session that makes frames, or leave `output` out for a pandas frame."
         raise ModelError(f"output={output!r} needs a session, and {session!r} makes no frame", hint=hint)
     return make(frame)

@@ -203,9 +203,9 @@ def _request(
         address = httpx.URL(url)
         address = address.copy_merge_params(dict(params)) if params else address
     except (httpx.InvalidURL, TypeError) as error:
-        raise ModelError(f"{url!r} is not an address: {error}") from None
+        raise ModelError(f"{url!r} is not a URL: {error}") from None
     if address.scheme not in ("http", "https"):
-        raise ModelError(f"{shown_url(url)!r} is not a web address", hint="Write it as https://example.com/data.")
+        raise ModelError(f"{shown_url(url)!r} is not an HTTP address", hint="Write it as https://example.com/data.")
     refuse_other_hosts(settings, address)
     request = client.build_request("GET", address, headers=dict(headers or {}))
     counted = [
@@ -225,9 +225,9 @@ def _said(error: httpx.HTTPError | httpx.InvalidURL, request: httpx.Request) -> 
         )
     if isinstance(error, AnswerError):
         kind = ModelRaisedError if error.can_retry else ModelError
-        return kind(f"{where} answers {error}")
+        return kind(f"{where} returned {error}")
     kind = ModelRaisedError if isinstance(error, httpx.TransportError) else ModelError
-    hint = "Is the address right, and does it answer from here? With --offline, the cache alone is asked."
+    hint = "Check the address and the network. With --offline, only the cache is used."
     return kind(f"{where} cannot be read: {type(error).__name__}", hint=hint)
 
 

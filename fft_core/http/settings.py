@@ -93,7 +93,7 @@ class _Said:
         word = self._environment.get(name, "").strip().lower() or "rw"
         if word not in _MODES:
             hint = nearest(word, _MODES) or f"Write {', '.join(_MODES)}."
-            raise ModelError(f"environment variable {name}: {word!r} is not a mode of the cache", hint=hint)
+            raise ModelError(f"environment variable {name}: {word!r} is not a cache mode", hint=hint)
         return word
 
     def _read(

@@ -79,7 +79,7 @@ def _connection(project: Project) -> Iterator[Finding]:
     except FftError as error:
         yield Finding("missing", f"the profile {project.env}: {error.problem.message}", error.problem.hint or "")
         return
-    yield Finding("works", f"the profile {project.env} has all that {profile.engine} needs")
+    yield Finding("works", f"the profile {project.env} has all settings that {profile.engine} needs")
     spec = spec_of(profile.engine)
     for package in spec.drivers:
         if util.find_spec(package) is None:
@@ -136,17 +136,17 @@ def _unit_tests(project: Project) -> Iterator[Finding]:
 def _differences(project: Project) -> Iterator[Finding]:
     models = project.models.values()
     if project.checks:
-        why = "Bad rows are never seen. `fft test` judges what is published, and builds nothing."
+        why = "Failing rows are never published. `fft test` checks published tables and builds nothing."
         yield Finding("differs", "checks run before a table is published", why)
     if project.seeds:
-        why = "They are built, checked and reused as models are; `fft run` takes along those that its models read."
+        why = "They are built, checked and reused like models; `fft run` also builds the seeds that its models read."
         yield Finding("differs", "seeds are nodes of the graph", why)
     if any(isinstance(model.materialization, Incremental) and not model.materialization.unique_key for model in models):
-        why = "A build that is tried again would add its rows twice: give a unique_key, if rows have one."
+        why = "A build that is tried again would add its rows twice: set a unique_key, if rows have one."
         yield Finding("differs", "incremental models without a unique_key add rows", why)
     if any(isinstance(model.materialization, Snapshot) for model in models):
         why = "`fft snapshot run` builds them alone, as before."
         yield Finding("differs", "`fft build` and Dagster build snapshots with the other models", why)
     if project.hooks:
         why = "A hook after a model that fails makes the next run build the model once more."
-        yield Finding("differs", "hooks of a run's end are run of a failed run, too", why)
+        yield Finding("differs", "hooks at the end of a run also run after a failed run", why)

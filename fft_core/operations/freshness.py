@@ -69,7 +69,7 @@ def _status(age: timedelta, limits: SourceFreshness) -> FreshnessStatus:
 def _loaded_at(warehouse: Warehouse, source: Source, limits: SourceFreshness) -> datetime | None:
     engine, relation = warehouse.engine, warehouse.relation(source.name)
     if relation not in engine.inspect([relation]):
-        raise FftError(f"{relation} is not there. {how_to_get(warehouse, source.name)}")
+        raise FftError(f"{relation} does not exist. {how_to_get(warehouse, source.name)}")
     columns = [column.name for column in engine.columns(engine.spelling.select_all(relation))]
     column = ColumnNames(columns).find(limits.loaded_at)
     if column is None and is_plain(limits.loaded_at):

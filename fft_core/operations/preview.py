@@ -126,6 +126,6 @@ def _query(warehouse: Warehouse, node: Model | Seed | Source) -> Iterator[str]:
         return
     relation = warehouse.relation(node.name)
     if relation not in warehouse.engine.inspect([relation]):
-        what = f"the published rows of {node.name} are" if isinstance(node, Model) else f"{node.name} is"
-        raise MissingRelationError(f"{what} not there: {relation}", hint=how_to_get(warehouse, node.name))
+        what = f"the published relation of {node.name}" if isinstance(node, Model) else str(node.name)
+        raise MissingRelationError(f"{what} does not exist: {relation}", hint=how_to_get(warehouse, node.name))
     yield warehouse.engine.spelling.select_all(relation)

@@ -41,7 +41,7 @@ def prune_snapshot(warehouse: Warehouse, model: Model, keep_last: int) -> int:
     """
     engine, table = warehouse.engine, warehouse.relation(model.name)
     if table not in engine.inspect([table]):
-        raise MissingRelationError(f"{table} is not there: nothing to prune", hint=f"Build {model.name!r} first.")
+        raise MissingRelationError(f"{table} does not exist: nothing to prune", hint=f"Build {model.name!r} first.")
     with engine.trace.about(model.name), engine.publisher.stage(table, "table", "published") as stage:
         now = engine.inspect([table], Want.STAMP)[table]
         key = _key(engine, model, stage.place)

@@ -144,7 +144,7 @@ def refuse_shared_places(project: Project, places: Places, folded: Callable[[Rel
     for node in _stored(project):
         relation, where = places.of(node.name), _location(node)
         if relation.name.lower().startswith(RESERVED):
-            message = f"{node.name!r} would be {relation}: names that begin with {RESERVED} are FFT's own"
+            message = f"{node.name!r} would be {relation}: names that begin with {RESERVED} are reserved for FFT"
             problems.append(Problem(message, where, "Give it another alias."))
         backing = node.backing_name if isinstance(node, Model) else None
         for place in [relation, *([relation.named(backing)] if backing else [])]:

@@ -102,7 +102,7 @@ class BudgetWatch:
         """Raise BudgetError if a limit of severity error is exceeded."""
         errors = [str(excess) for excess in self.excesses() if excess.is_error]
         if errors:
-            raise BudgetError(f"over budget: {'; '.join(errors)}", hint="The limits stand in budgets.yml.")
+            raise BudgetError(f"over budget: {'; '.join(errors)}", hint="The limits are in budgets.yml.")
 
 
 def _exceeded(of: str, budget: Budget, spent: _Spent) -> Iterator[Excess]:

@@ -115,8 +115,8 @@ class Deferral:
             node = self._node(decision)
             where = node.input_places.get(name, node.location) if isinstance(node, Model) else None
             raise MissingRelationError(
-                f"{node.name!r} reads {name}, which is neither here nor in {self.env}: there is no {own}, "
-                f"and no {other}",
+                f"{node.name!r} reads {name}, which does not exist here or in {self.env}: neither {own} "
+                f"nor {other} exists",
                 where=where,
                 hint=f"Select it as well (as in --select +{node.name}), or build it in {self.env}.",
             )

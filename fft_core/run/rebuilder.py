@@ -223,6 +223,6 @@ def refuse_unknown_nodes(project: Project, request: Request) -> None:
     kept = {m.name: m.keeps for m in models if m.keeps != "nothing"}
     for pattern in request.full_refresh:
         if not any(is_refreshed(name, what, pattern) for name, what in kept.items()):
-            others = "Others keep no rows: --rebuild builds them. Write a snapshot's whole name."
+            others = "Other models keep no rows: use --rebuild. Name a snapshot in full."
             hint = nearest(pattern, kept) or others
             raise RequestError(f"--full-refresh {pattern!r} matches no incremental model", hint=hint)

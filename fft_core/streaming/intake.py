@@ -276,7 +276,7 @@ def _time(value: object, unit: TimeUnit | None) -> datetime | None:
 
 def _no_time(column: str, value: object, unit: TimeUnit | None) -> str:
     if isinstance(value, int | float) and unit is None:
-        return f"its {column!r} is a number: say what it counts, as event_time_unit: ms"
+        return f"its {column!r} is a number: set its unit, as in event_time_unit: ms"
     return f"its {column!r} is not a time: {str(value)[:80]!r}"
 
 

@@ -58,7 +58,7 @@ class KafkaSource:
         for name in options or ():
             if name in _OURS:
                 raise StreamError(
-                    f"options: {name!r} is set by FFT: offsets are kept in the warehouse", hint="Take it out."
+                    f"options: {name!r} is set by FFT, which stores offsets in the warehouse", hint="Remove it."
                 )
         self._kafka: Any = confluent_kafka  # Any: the package has no types
         self._topic, self._headers = topic, tuple(headers)
@@ -144,9 +144,7 @@ class KafkaSource:
         if error.code() not in kinds:
             refused: Exception = self._kafka.KafkaException(error)
             return refused
-        said = (
-            f"{self._name(part)} was read up to {reached[part]}, and has no messages there: it is another topic by now"
-        )
+        said = f"{self._name(part)} was read up to {reached[part]}, but has no messages there: the topic was replaced"
         return StreamError(said, hint="To read the new one: fft stream reset --to earliest.")
 
     def _consumed(
@@ -164,7 +162,7 @@ class KafkaSource:
                 deadline = time.monotonic() + _TIMEOUT
             elif time.monotonic() > deadline:
                 named = ", ".join(self._name(part) for part in sorted(parts))
-                raise StreamError(f"the broker has messages of {named}, and does not send them")
+                raise StreamError(f"the broker has messages of {named}, but does not send them")
         while len(records) < limit and (messages := consumer.consume(min(limit - len(records), _AT_ONCE), timeout=0)):
             list(self._taken(messages, records, reached))
         return records

@@ -55,7 +55,7 @@ def _spelled(name: str, text: str, columns: tuple[str, ...], by: str, dialect: s
     if not isinstance(tree, exp.Select) or len(tree.selects) != 1 or said:
         raise _wrong(name, text, "it must be one expression")
     if tree.find(exp.Subquery, exp.Window) or len(list(tree.find_all(exp.Select))) > 1:
-        raise _wrong(name, text, "it has a query or a window in it")
+        raise _wrong(name, text, "it contains a query or a window")
     aggregates = list(tree.find_all(exp.AggFunc))
     if not aggregates and not tree.find(exp.Anonymous):  # an unknown function may be one
         raise _wrong(name, text, "it is not an aggregate, as sum(amount) or first(page)")

@@ -175,7 +175,7 @@ class S3Source:
         try:
             bucket = self._files.get_file_info(self._pattern.partition("/")[0])
             if bucket.type == FileType.NotFound:
-                raise StreamError(f"{self._path}: there is no such bucket", hint="Correct `path`, or `endpoint`.")
+                raise StreamError(f"{self._path}: the bucket does not exist", hint="Correct `path`, or `endpoint`.")
             found = self._files.get_file_info(FileSelector(folder, recursive=True, allow_not_found=True))
         except OSError as error:
             hint = "Are bucket, endpoint, region and credentials right?"
@@ -200,8 +200,8 @@ class S3Source:
         older = [one for one in there if floor is not None and one.at < floor]
         if len(older) > state.older[0]:
             more = len(older) - state.older[0]
-            message = f"{more} objects of {self._path} appeared with times before {floor}, which is behind the grace"
-            raise StreamError(message, hint="Raise `grace`, and read all again: fft stream reset --to earliest.")
+            message = f"{more} objects of {self._path} appeared with times before {floor}, outside of the grace period"
+            raise StreamError(message, hint="Raise `grace`, and read everything again: fft stream reset --to earliest.")
 
     def _after(
         self, state: _State, there: Sequence[_Object], done: Sequence[_Object], opened: tuple[str, str, int] | None

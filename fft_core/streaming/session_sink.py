@@ -121,7 +121,7 @@ class SessionSink:
                 try:
                     engine.execute(spelling.change_type(sessions, column))
                 except StatementError as error:
-                    hint = "If a view reads the table: drop it, and make it again behind this batch."
+                    hint = "If a view reads the table: drop it, and create it again after this batch."
                     message = f"{sessions}: {column.name!r} must become {column.type}: {error.problem.message}"
                     raise StreamError(message, hint=hint) from error
         engine.execute(spelling.delete(sessions, None))
@@ -141,7 +141,7 @@ class SessionSink:
         statements = SessionStatements(settings, {}, self.engine.spelling)
         if taken := [name for name in settings.key if name.lower() in ADDED]:
             hint = "Rename it in the events, or in what sends them."
-            raise StreamError(f"the key {taken[0]!r} has the name of a column that sessions have", hint=hint)
+            raise StreamError(f"the key {taken[0]!r} has the name of a built-in column of sessions", hint=hint)
         own = {name.lower() for name in (*settings.key, *ADDED)}
         for name in settings.measures:
             if name.lower() in own:

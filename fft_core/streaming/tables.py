@@ -231,9 +231,7 @@ def _declared_kinds(engine: Session, declared: Mapping[str, str]) -> dict[str, A
         schema = engine.frames.read(_nothing(engine, types)).schema
     except StatementError as error:
         said = ", ".join(f"{name}: {kind}" for name, kind in declared.items())
-        raise StreamError(
-            f"the declared columns have no type of the database ({said}): {error.problem.message}"
-        ) from error
+        raise StreamError(f"the database cannot store the declared types ({said}): {error.problem.message}") from error
     return {name: schema.field(name).type for name in schema.names}
 
 
@@ -267,4 +265,4 @@ def _cast(column: Any, kind: Any, name: str, errors: list[str | None]) -> Any:
     try:
         return pa.chunked_array([pa.array(values, kind)])
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-        raise StreamError(f"the column {name!r} cannot be kept as {kind}: {error}") from error
+        raise StreamError(f"the column {name!r} cannot be stored as {kind}: {error}") from error

@@ -41,7 +41,7 @@ def given_query(given: GivenRows, engine: Session, root: Path, known_types: Mapp
     rows = _Rows.of(given, root)
     columns = _columns(rows, {**known_types, **given.types}, engine)
     if not columns:
-        hint = "Say which columns it has, as in columns: {id: integer, name: string}."
+        hint = "Declare its columns, as in columns: {id: integer, name: string}."
         raise FftError("an input without rows needs the types of its columns", where=given.location, hint=hint)
     names = [engine.spelling.quoted(name) for name in columns]
     cast = engine.spelling.cast_to
@@ -136,7 +136,7 @@ class _Rows:
         return key if isinstance(key, str) else self.text({name: key}, name) or "null"
 
     def _impossible(self, name: str, value: object) -> FftError:
-        message = f"column {name!r} holds a value of type {type(value).__name__}, which no table can be given"
+        message = f"column {name!r} holds a value of type {type(value).__name__}, which a table cannot store"
         return FftError(message, where=self.given.location)
 
     def kind(self, name: str, engine: Session) -> str:
@@ -157,7 +157,7 @@ class _Rows:
             return str(kind)
         message = f"the type of column {name!r} is not clear: it holds {' and '.join(sorted(kinds))}"
         example = "json" if "mapping" in kinds else "string"
-        hint = f"Say its type, as in columns: {{{name}: {example}}}; the engine's own types are known, too."
+        hint = f"Declare its type, as in columns: {{{name}: {example}}}; the engine's own types are known, too."
         raise FftError(message, where=self.given.location, hint=hint)
 
 

@@ -38,7 +38,7 @@ _COLUMNS = "node_name, relation, data_version, stamp, row_count, checks, built_a
 # Columns that a plan does not need are read as well: a lost column is an error before anything is built.
 _PLACE = "fingerprint, project, environment, relation_path"
 _MORE_COLUMNS = ("", "", "fingerprint", _PLACE, f"{_PLACE}, attached", f"{_PLACE}, attached, measures")
-_HINT = "`fft cache clear --all` removes all build records: every model is built once more then."
+_HINT = "`fft cache clear --all` removes all build records: then every model is built once more."
 
 
 def read_records(engine: Session, place: Callable[[str], str] | None = None) -> Mapping[str, BuildRecord]:
@@ -356,7 +356,7 @@ def _record(row: Row, table: str, types: Types) -> BuildRecord:
         if not isinstance(node, str):
             raise ValueError(f"node_name is {node!r}")
         if rows is not None and not isinstance(rows, int):
-            raise ValueError(f"row_count is {rows!r}, which is no number")
+            raise ValueError(f"row_count is {rows!r}, which is not a number")
         fingerprint = Fingerprint.from_json(parts) if parts else None
         built_at = _in_utc(built_at, types)
         project, environment, path, attached, measured = (*owner, *[None] * 5)[:5]
@@ -366,7 +366,7 @@ def _record(row: Row, table: str, types: Types) -> BuildRecord:
     except (TypeError, ValueError) as error:
         raise StateError(
             f"the build record of {node!r} in {table} cannot be read: {error}",
-            hint=f"Delete its row from {table}: the model is built once more then. {_HINT}",
+            hint=f"Delete its row from {table}: then the model is built once more. {_HINT}",
         ) from error
     return BuildRecord(
         node,

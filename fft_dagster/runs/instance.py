@@ -56,10 +56,8 @@ def instance_home(root: Path) -> Path:
     named = os.environ.get("DAGSTER_HOME")
     if named:
         if not (Path(named).is_absolute() and Path(named).is_dir()):
-            hint = "Unset it for a history in the project's own folder."
-            raise FftError(
-                f"DAGSTER_HOME must be the absolute path of a folder that is there, not {named!r}", hint=hint
-            )
+            hint = "Unset it to keep the history in the project's folder."
+            raise FftError(f"DAGSTER_HOME must be the absolute path of an existing folder, not {named!r}", hint=hint)
         return Path(named)
     home = root / FOLDER
     text = _OURS + _STORAGE.format(base_dir=json.dumps(str(home)))  # JSON's quotes are YAML's, for any folder name

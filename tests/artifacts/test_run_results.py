@@ -115,13 +115,13 @@ def test_results_that_are_not_there(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"metadata__schema": "fft.run_results/9"}, "is of the schema 'fft.run_results/9', not 'fft.run_results/1'"),
+        ({"metadata__schema": "fft.run_results/9"}, "has the schema 'fft.run_results/9', not 'fft.run_results/1'"),
         ({"results__0__status": "done"}, r"results\[0\].status is 'done', not one of built, reused"),
-        ({"results__1__rows": "many"}, r"results\[1\].rows is \"many\", which is of another type"),
-        ({"results__1__rows": True}, r"results\[1\].rows is true, which is of another type"),
+        ({"results__1__rows": "many"}, r"results\[1\].rows is \"many\", which has another type"),
+        ({"results__1__rows": True}, r"results\[1\].rows is true, which has another type"),
         ({"results__0__started_at": "noon"}, r"results\[0\].started_at is 'noon', not a time"),
         ({"results__0__checks": [7]}, r"results\[0\].checks\[0\] is not an object"),
-        ({"results": {}}, "results is {}, which is of another type"),
+        ({"results": {}}, "results is {}, which has another type"),
     ],
 )
 def test_a_value_that_cannot_be_read_is_named(tmp_path: Path, changes: dict[str, object], message: str) -> None:

@@ -143,7 +143,7 @@ def test_a_failing_check_ends_with_2_and_a_failing_model_with_1(tmp_path: Path) 
         "skipped loud",
         "users: blocked",
         "1 built, 1 blocked, 1 skipped; checks: 1 failed; N s",
-        "next: mend that, and call `fft build` again: it builds only what is not built yet",
+        "next: correct the error and call `fft build` again: it builds only what is not built yet",
     ]
     assert finished.err.strip() == (
         "error: users: project.yml:4: users is not published: 1 check(s) failed: accepted_values_id: 1 of 2 rows fail\n"

@@ -67,7 +67,7 @@ def test_a_seed_alone_is_held_back_as_well(root: Path, fft: Fft) -> None:
 
 def test_the_plan_names_the_views(root: Path, fft: Fft) -> None:
     assert "raw its file changed" in " ".join(fft("plan", root).out.split())
-    assert "read by the view users: its checks judge first" in fft("plan", root).out
+    assert "read by the view users: its checks run first" in fft("plan", root).out
     decisions = {d["model"]: d for d in json.loads(fft("plan", root, "--json").out)["decisions"]}
     assert decisions["raw"]["read_by_views"] == [{"view": "users", "judged_with": "raw"}]
     assert "read_by_views" not in decisions["users"]
@@ -78,7 +78,7 @@ def test_tables_under_one_view_are_built_in_order_and_the_plan_says_it(root: Pat
         "{{ config(materialized='view') }} select id from {{ ref('raw') }} union all select id from {{ ref('other') }}"
     )
     write(root, {"models/users.ff.sql": both, "seeds/raw.csv": "id\n1\n", "models/other.ff.sql": "select 2 as id"})
-    said = "read by the view users: published before its checks judge, which they do with raw"
+    said = "read by the view users: published before its checks run, in the build of raw"
     assert said in fft("plan", root).out
     assert fft("build", root, "--jobs", "4").code == 0
     write(root, {"seeds/raw.csv": "id\n2\n", "models/other.ff.sql": "select 1 as id"})  # alone, either would repeat one
@@ -108,7 +108,7 @@ def test_a_view_that_could_not_be_asked_is_said(root: Path, fft: Fft) -> None:
 
 def test_a_table_says_that_it_is_judged_by_the_view_that_is_published_in_its_place(root: Path, fft: Fft) -> None:
     write(root, {"models/users.ff.sql": "select id from {{ ref('raw') }}"})
-    assert "read by the view users: its checks judge first" in fft("plan", root).out
+    assert "read by the view users: its checks run first" in fft("plan", root).out
     finished = fft("build", root)
     assert finished.code == 2
     assert "its rows as published, by the last build of users: build users first" in finished.err

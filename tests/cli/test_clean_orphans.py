@@ -90,7 +90,7 @@ def test_what_is_gone_is_listed_and_dropped_and_a_snapshot_only_if_asked_for(sho
     nothing = shop.fft("clean", "--orphans")
     assert (nothing.returncode, nothing.stdout) == (0, "nothing to remove\n")
     shop.drop_models()
-    said = "4 tables or views of models that are gone: `fft clean --orphans --dry-run` lists what can be dropped"
+    said = "4 tables or views of models that are no longer in the project: `fft clean --orphans --dry-run` lists them"
     assert shop.fft("plan").stdout.splitlines()[-1] == said
     listed = shop.fft("clean", "--orphans", "--dry-run")
     assert "gone is not in the project" in listed.stdout

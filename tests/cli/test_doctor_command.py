@@ -32,7 +32,7 @@ def test_what_works_and_what_differs_is_told(tmp_path: Path) -> None:
         "differs  checks run before a table is published",
         "differs  seeds are nodes of the graph",
         "differs  incremental models without a unique_key add rows",
-        "differs  hooks of a run's end are run of a failed run, too",
+        "differs  hooks at the end of a run also run after a failed run",
     ]
 
 

@@ -75,4 +75,7 @@ def test_a_scheduler_that_is_not_installed_is_refused_before_anything_is_planned
     for arguments in ([], ["--rebuild", "users"], ["--dry-run"]):
         wrong = installed_fft("build", root, "--with", "dagstr", *arguments)
         assert (wrong.code, wrong.out) == (2, "")
-        assert golden(wrong.err) == ["error: --with 'dagstr': no scheduler of this name is installed", "hint: Did you mean 'dagster'?"]
+        assert golden(wrong.err) == [
+            "error: --with 'dagstr': this scheduler is not installed",
+            "hint: Did you mean 'dagster'?",
+        ]

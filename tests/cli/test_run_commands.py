@@ -52,7 +52,7 @@ def test_each_command_runs_what_it_is_called_for(fft: Fft, tmp_path: Path) -> No
         "skipped domains",
         "users: failed",
         "1 failed, 1 skipped; N s",
-        "next: mend that, and call `fft run` again: it builds only what is not built yet",
+        "next: correct the error and call `fft run` again: it builds only what is not built yet",
     ]
     assert golden(before.err) == [
         "error: users: models/users.ff.sql:2: model 'users' reads dev.main.names, which does not exist",
@@ -147,7 +147,7 @@ def test_what_fails_and_what_depends_on_it(fft: Fft, tmp_path: Path) -> None:
             "skipped zebra",
             "domains: skipped",
             "2 built, 1 failed, 2 skipped; N s",
-            "next: mend that, and call `fft run` again: it builds only what is not built yet",
+            "next: correct the error and call `fft run` again: it builds only what is not built yet",
         ]
     )
     error = kept_going.err

@@ -167,7 +167,7 @@ def test_a_case_is_generated(tmp_path: Path) -> None:
     assert fft("utest", shop).lines[-1] == "1 passed"
     refused = fft("utest", shop, "--generate", "users", "--case", "one")
     assert (refused.code, refused.out) == (2, "")
-    assert "tests/unit/users_one.yml is there already" in refused.err
+    assert "tests/unit/users_one.yml already exists" in refused.err
     written = json.loads(fft("utest", shop, "--generate", "users", "--case", "one", "--overwrite", "--json").out)
     assert (written["file"], written["faked"]) == ("tests/unit/users_one.yml", [])
 

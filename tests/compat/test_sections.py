@@ -274,7 +274,7 @@ UNKNOWN: dict[str, tuple[Files, str]] = {
     ),
     "a file as a source": (
         {"sources.yml": "version: 2\nsources: [{name: a, tables: [{name: b, overrides: {duckdb: {location: y}}}]}]\n"},
-        "sources.yml:2: source a.b: `location` is not read on duckdb",
+        "sources.yml:2: source a.b: `location` is not supported on duckdb",
     ),
     "seeds": (
         {"seeds/a.csv": "x\n1\n", "seeds/schema.yml": "columns: {a: {x: {type: integer, engine: {}}}}\n"},

@@ -137,7 +137,7 @@ def test_sources_are_chosen(tmp_path: Path) -> None:
     assert chosen("*.users") == chosen("crm.users web") == ["crm.users", "web.users"]
     assert chosen("*.users", "crm") == chosen("*.users,crm") == ["crm.users"]
     assert chosen("*.users,web crm.orders") == ["crm.orders", "web.users"]
-    with pytest.raises(FftError, match=r"'crm,' has a comma with nothing on one side"):
+    with pytest.raises(FftError, match=r"'crm,' has a comma with an empty side"):
         chosen("crm,")
     assert chosen("nothing*") == []
     with pytest.raises(FftError, match=r"'crm\.user' is not a source\s+hint: Did you mean 'crm\.users'"):
@@ -147,7 +147,7 @@ def test_sources_are_chosen(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("block", "said"),
     [
-        ("loaded_at_field: x", "give warn_after, error_after, or both"),
+        ("loaded_at_field: x", "set warn_after, error_after, or both"),
         (f"{BOTH}", "missing key 'loaded_at_field'"),
         (
             "loaded_at_field: x, warn_after: {count: 2, period: hour}, error_after: {count: 1, period: hour}",

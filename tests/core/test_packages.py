@@ -190,7 +190,7 @@ def test_a_model_of_the_project_takes_the_place_of_a_packages(shop: Path, caplog
     project = loaded(shop, {"models/people.ff.sql": "select 1 as id"})
     assert project.models["people"].path == Path("models/people.ff.sql")
     theirs = "packages/shared/models/staging/people.ff.sql:1"
-    assert f"models/people.ff.sql:1: model 'people' takes the place of that in {theirs}" in caplog.text
+    assert f"models/people.ff.sql:1: model 'people' replaces the one in {theirs}" in caplog.text
 
 
 def test_models_of_one_name_are_named_with_both_places(shop: Path) -> None:
@@ -231,7 +231,7 @@ def test_problems_inside_a_package_say_where(shop: Path) -> None:
             "packages.yml:2: package 'shared': the folder '../nowhere' does not exist",
         ),
         ("- {name: shared, path: .}", None, "packages.yml:2: package 'shared' is this project itself"),
-        ("- {name: shared}", None, "packages.yml:2: packages.0: give exactly one of path and git"),
+        ("- {name: shared}", None, "packages.yml:2: packages.0: set exactly one of path and git"),
         (
             "- {name: shared, path: ../shared, branch: x}",
             None,
@@ -281,7 +281,7 @@ def test_problems_inside_a_package_say_where(shop: Path) -> None:
         (
             "- {name: shared, path: ../shared}",
             "name: shared\nfft_version: '>=0.7'\n",
-            "packages/shared/project.yml:2: package 'shared' wants FFT >=0.7; the format of FFT 0.6 is read here",
+            "packages/shared/project.yml:2: package 'shared' needs FFT >=0.7; this FFT reads the format of FFT 0.6",
         ),
         (
             "- {name: shared, path: ../shared}",

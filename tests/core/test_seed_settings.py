@@ -80,7 +80,7 @@ def test_settings_of_a_file_that_is_not_there(tmp_path: Path) -> None:
 def test_settings_of_a_file_that_is_no_csv(tmp_path: Path) -> None:
     found = problems(tmp_path, {"seeds/q.sql": "select 1 as x", "seeds/schema.yml": "files:\n  q: {quote: none}\n"})
     assert found == [
-        "seeds/schema.yml:2: seeds/q.sql is no CSV\n    hint: The keys of `files` are about .csv and .tsv files."
+        "seeds/schema.yml:2: seeds/q.sql is no CSV\n    hint: The keys of `files` are for .csv and .tsv files."
     ]
 
 

@@ -54,7 +54,7 @@ def seen_by_sqlglot(text: str, dialect: str) -> str | None:
 
 
 def seen_by_duckdb(text: str) -> list[tuple[int, str]]:
-    """Where each token begins by DuckDB's own scanner, which is that of Postgres, and whether it is a comment."""
+    """Where each token begins by DuckDB's own scanner, the relation of Postgres, and whether it is a comment."""
     return [(start, str(kind).rpartition(".")[2]) for start, kind in duckdb.tokenize(text)]
 
 
@@ -194,7 +194,7 @@ PROBLEMS = {
     "select 1 as x\n/* {% if true %} */ -- {% endif\n%}": (
         "models/m.ff.sql:2: template error: this begins in a SQL comment and ends outside of it"
     ),
-    "select 1 as x\n\n/* {{ var('v') }}": "models/m.ff.sql:3: template error: a SQL comment that has no end",
+    "select 1 as x\n\n/* {{ var('v') }}": "models/m.ff.sql:3: template error: an unclosed SQL comment",
     "select 1 as x -- {% if true %}\n{% endif %}": "models/m.ff.sql:2: template error: Encountered unknown tag 'endif'",
     "{% if true %}\nselect 1 as x -- {% endif %}\n": "models/m.ff.sql:",
 }

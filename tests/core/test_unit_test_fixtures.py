@@ -57,11 +57,11 @@ def test_a_changed_fixture_is_read_again(tmp_path: Path) -> None:
         ({"t": "other"}, "tests/fixtures/other.yml:1: unknown key 'this is' in the file"),
         ({"t": "few", "few.csv": "id\n1\n"}, "fixture 'few' is also in tests/fixtures/few.yml"),
         ({"t": "few", "few.yml": "rows: [\n"}, "tests/fixtures/few.yml:2: invalid YAML"),
-        ({"t": "few", "few.yml": "rows: []\ncsv: x\n"}, "give either rows or csv"),
-        ({"t": "few", "few.yml": "columns: {}\n"}, "give either rows or csv"),
+        ({"t": "few", "few.yml": "rows: []\ncsv: x\n"}, "set either rows or csv"),
+        ({"t": "few", "few.yml": "columns: {}\n"}, "set either rows or csv"),
         ({"t": "[few, many]"}, "tests/unit/t.yml:2: fixture 'many' is a CSV, so it cannot be one of several"),
         ({"t": "[]"}, "tests/unit/t.yml:2: cases.0.inputs.raw_users.fixture"),
-        ({"t": "few, rows: []"}, "give either rows or csv, or a fixture"),
+        ({"t": "few, rows: []"}, "set either rows or csv, or a fixture"),
     ],
 )
 def test_what_is_wrong_about_a_fixture_has_its_line(tmp_path: Path, files: dict[str, str], said: str) -> None:

@@ -25,7 +25,8 @@ def python_model(body: str) -> str:
 
 
 NO_ROWS_OF_A_FUNCTION = (
-    "models/one.ff.py:5: a Python model cannot be '{}'\n    hint: Its rows are a function's: use 'table' or 'view'."
+    "models/one.ff.py:5: a Python model cannot be '{}'\n    hint: A Python function returns its rows: use "
+    "'table' or 'view'."
 )
 
 
@@ -51,11 +52,17 @@ CASES: Mapping[str, tuple[Files, str]] = {
     ),
     "cycle": (
         {f"models/{a}.ff.sql": f"select * from {{{{ ref('{b}') }}}}" for a, b in ("ab", "bc", "ca")},
-        "models/a.ff.sql:1: cycle: a -> b -> c -> a\n    hint: A model cannot read itself, not through others either.",
+        (
+            "models/a.ff.sql:1: cycle: a -> b -> c -> a\n    hint: A model cannot depend on itself, directly or "
+            "through other models."
+        ),
     ),
     "a model that reads itself": (
         {"models/a.ff.sql": "select * from {{ ref('a') }}"},
-        "models/a.ff.sql:1: cycle: a -> a\n    hint: A model cannot read itself, not through others either.",
+        (
+            "models/a.ff.sql:1: cycle: a -> a\n    hint: A model cannot depend on itself, directly or through other "
+            "models."
+        ),
     ),
     "cycle through a check": (
         {
@@ -119,7 +126,7 @@ CASES: Mapping[str, tuple[Files, str]] = {
         },
         (
             "seeds/schema.yml:2: seeds/ has no seed 'user'\n    hint: Did you mean 'users'?\n"
-            "seeds/schema.yml:4: seeds/ has no seed 'orders'\n    hint: Add the file, or take the entry out."
+            "seeds/schema.yml:4: seeds/ has no seed 'orders'\n    hint: Add the file, or remove the entry."
         ),
     ),
     "invalid YAML": (
@@ -219,8 +226,8 @@ CASES: Mapping[str, tuple[Files, str]] = {
             "  - {type: freshness, table: one, column: x, max_delay_minutes: .inf}\n",
         },
         (
-            "project.yml:4: tests.0.threshold: a finite number is wanted: .nan and .inf are none\n"
-            "project.yml:5: tests.1.threshold: a finite number is wanted: .nan and .inf are none\n"
+            "project.yml:4: tests.0.threshold: must be a finite number, not .nan or .inf\n"
+            "project.yml:5: tests.1.threshold: must be a finite number, not .nan or .inf\n"
             "project.yml:6: tests.2.threshold: true is not a number (YAML reads yes and no as true and false)\n"
             "project.yml:7: tests.3.min_rows: true is not a number (YAML reads yes and no as true and false)\n"
             "project.yml:8: tests.4.max_delay_minutes: Input should be less than or equal to 1000000000"
@@ -228,10 +235,7 @@ CASES: Mapping[str, tuple[Files, str]] = {
     ),
     "text that YAML reads as something else": (
         {**ONE, "packages.yml": "packages: [{name: shared, git: 'file:///x', rev: 1234567890}]\n"},
-        (
-            "packages.yml:1: packages.0.rev must be text, and YAML reads it as another kind of value\n"
-            "    hint: Put it in quotes, as it stands there."
-        ),
+        ("packages.yml:1: packages.0.rev must be text, but YAML reads it as another type\n    hint: Put it in quotes."),
     ),
     "values that no column has": (
         {
@@ -241,7 +245,7 @@ CASES: Mapping[str, tuple[Files, str]] = {
             "  - {type: accepted_values, table: one, column: x, values: [[1]]}\n",
         },
         (
-            "project.yml:4: tests.0.values: null is not a value to list: NULL passes anyway; a check of type not_null "
+            "project.yml:4: tests.0.values: null cannot be listed: NULL passes anyway; a check of type not_null "
             "forbids it\n"
             "project.yml:5: tests.1.values: [1] is not a plain value; write it as a text"
         ),
@@ -372,14 +376,16 @@ CASES: Mapping[str, tuple[Files, str]] = {
         {**ONE, "models/two.ff.py": python_model("@model(deps=['one'])\ndef two(a, b): ...")},
         (
             "models/two.ff.py:5: two() has 2 parameter(s) (a, b) for 1 dep(s)\n"
-            "    hint: One parameter for each dep, in their order; or one parameter, which gets a dict of all frames."
+            "    hint: One parameter for each dep, in their order; or one parameter, which receives a dict of "
+            "all frames."
         ),
     ),
     "too few parameters": (
         {**ONE, "models/two.ff.py": python_model("@model(deps=['one'])\ndef two(): ...")},
         (
             "models/two.ff.py:5: two() has 0 parameter(s) (none) for 1 dep(s)\n"
-            "    hint: One parameter for each dep, in their order; or one parameter, which gets a dict of all frames."
+            "    hint: One parameter for each dep, in their order; or one parameter, which receives a dict of "
+            "all frames."
         ),
     ),
     "deps that are not names": (
@@ -390,7 +396,8 @@ CASES: Mapping[str, tuple[Files, str]] = {
         {**ONE, "models/two.ff.py": python_model("@model(deps=sorted(['one']))\ndef two(): ...")},
         (
             "models/two.ff.py:5: two() has 0 parameter(s) (none) for 1 dep(s)\n"
-            "    hint: One parameter for each dep, in their order; or one parameter, which gets a dict of all frames."
+            "    hint: One parameter for each dep, in their order; or one parameter, which receives a dict of "
+            "all frames."
         ),
     ),
     "unknown dep": (
@@ -402,7 +409,7 @@ CASES: Mapping[str, tuple[Files, str]] = {
             **ONE,
             "models/two.ff.py": python_model("@model(deps=['one'], require=['x'], requires=['x'])\ndef two(a): ..."),
         },
-        "models/two.ff.py:5: require and requires are one argument\n    hint: Write all of it into requires.",
+        "models/two.ff.py:5: require and requires are the same argument\n    hint: Use requires only.",
     ),
     "requires of something that is not read": (
         {**ONE, "models/two.ff.py": python_model("@model(deps=['one'], requires={'on': ['x']})\ndef two(a): ...")},
@@ -445,7 +452,7 @@ CASES: Mapping[str, tuple[Files, str]] = {
     ),
     "a profile without engine": (
         {**ONE, "profiles.yml": "dev:\n  duckdb: {path: x.duckdb}\n"},
-        "profiles.yml:1: profile 'dev' names no engine\n    hint: Engines: duckdb, postgres, snowflake_snowpark.",
+        "profiles.yml:1: profile 'dev' has no engine\n    hint: Engines: duckdb, postgres, snowflake_snowpark.",
     ),
     "a profile that is not a mapping": (
         {**ONE, "profiles.yml": "dev: duckdb\n"},
@@ -624,7 +631,8 @@ BUILD_CASES: Mapping[str, tuple[Files, str]] = {
         {"models/two.ff.sql": "{% set r = ref %}select * from {{ r('one') }}"},
         (
             "models/two.ff.sql:1: ref('one') does not appear literally in two.ff.sql\n"
-            "    hint: FFT cannot find the names that a macro passes to ref(): pass the result of ref() to the macro instead."
+            "    hint: FFT cannot find the names that a macro passes to ref(): pass the result of ref() to the "
+            "macro instead."
         ),
     ),
     "the engine's SQL error": (

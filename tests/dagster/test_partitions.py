@@ -196,7 +196,7 @@ def test_without_an_expression_a_partition_is_refused(shop: Shop) -> None:
     assert shop.run([letters()], "a").success
     result = shop.run([letters(metadata={})], "b")
     said = shop.failure(result)
-    assert "letters is partitioned, and nothing tells the partition of a row" in said
+    assert "letters is partitioned, but the partition of a row" in said
     assert "metadata={'partition_expr': 'the_column'}" in said
     assert shop.rows("letters") == [("a", 0)]
     result = shop.run([letters(metadata={"partition_expr": {"letter": "letter"}})], "b")

@@ -140,7 +140,12 @@ REFUSED: Mapping[str, tuple[str | bytes, int | None, str, str | None]] = {
     "a name in the middle is missing": ("\na,,c\n1,2,3\n", 2, "column 2 of the header has no name", None),
     "names of blanks": ("a, \n1,2\n", 1, "column 2 of the header has no name", None),
     "a name twice": ("a,b,a\n1,2,3\n", 1, "the header has the column 'a' twice", None),
-    "a name in two cases": ("a,A\n1,2\n", 1, "the header has the column 'A' twice: 'a' is the same name to databases", None),
+    "a name in two cases": (
+        "a,A\n1,2\n",
+        1,
+        "the header has the column 'A' twice: 'a' is the same name to databases",
+        None,
+    ),
     "a name of ours": ("_ff_seed_id\n1\n", None, "the file has the column '_ff_seed_id'", None),
     "too few fields": ("a,b\n1,2\n\n3\n", 4, "the line has 1 field, and the header has 2", None),
     "too many fields": ('a,b\n"x\ny",2\n1,2,3\n', 4, "the line has 3 fields, and the header has 2", None),

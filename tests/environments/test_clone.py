@@ -167,7 +167,7 @@ def test_the_command_copies_and_tells(
         gone = called_fft(("clone", "--from", "prod", root), monkeypatch, capfd)
         assert (gone.code, "there is no such file" in gone.err) == (1, True)
         both.build(env="prod")
-        for env, said in (("prdo", "Did you mean 'prod'"), ("dev", "is the environment that this is")):
+        for env, said in (("prdo", "Did you mean 'prod'"), ("dev", "is the current environment")):
             wrong = called_fft(("clone", "--from", env, root), monkeypatch, capfd)
             assert (wrong.code, said in wrong.err) == (2, True)
         done = called_fft(("clone", "--from", "prod", "--select", "users", "loud", "--json", root), monkeypatch, capfd)

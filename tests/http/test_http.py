@@ -158,7 +158,7 @@ def test_what_will_not_be_better_is_an_error_at_once(tmp_path: Path, site: Web) 
     assert len(site.asked) == 1
     assert not list(tmp_path.rglob("*.bin"))
     site.says("/page", b"<html>", content_type="text/html")
-    with pytest.raises(ModelError, match="/page answers no JSON, but text/html"):
+    with pytest.raises(ModelError, match="/page returned text/html"):
         api(tmp_path).get_json(f"{site.url}/page")
 
 
@@ -241,7 +241,7 @@ def test_a_damaged_cache_is_no_answer(tmp_path: Path, site: Web, damage: bytes) 
         ("MAX_RETRIES", "inf", "FF_HTTP_MAX_RETRIES: 'inf' is not a number"),
         ("TIMEOUT", "1e999", "FF_HTTP_TIMEOUT: '1e999' is not a number"),
         ("OFFLINE", "perhaps", "FF_HTTP_OFFLINE: 'perhaps' is neither true nor false"),
-        ("CACHE", "wr", "FF_HTTP_CACHE: 'wr' is not a mode of the cache"),
+        ("CACHE", "wr", "FF_HTTP_CACHE: 'wr' is not a cache mode"),
     ],
 )
 def test_a_wrong_variable_is_an_error(tmp_path: Path, variable: str, value: str, said: str) -> None:
@@ -252,13 +252,13 @@ def test_a_wrong_variable_is_an_error(tmp_path: Path, variable: str, value: str,
 @pytest.mark.parametrize(
     ("call", "said"),
     [
-        (lambda a, url: a.get_json("ftp://x/y"), "'ftp://x/y' is not a web address"),
+        (lambda a, url: a.get_json("ftp://x/y"), "'ftp://x/y' is not an HTTP address"),
         (lambda a, url: a.get_json(f"{url}/users", retry=1), "unknown argument 'retry'"),
         (lambda a, url: a.get_df(f"{url}/users", record_path="data"), r"there is no 'data' in the JSON"),
         (lambda a, url: a.get_json(f"{url}/users", paginator=lambda *_: {"params": {}}), "the paginator returned"),
         (
             lambda a, url: a.get_json(f"{url}/users", paginator=lambda *_: {"next_request": {}}),
-            "the paginator asks for a page that was there already",
+            "the paginator asks for a page that was already read",
         ),
     ],
 )

@@ -395,21 +395,21 @@ def test_project_yml_lies_under_the_config_of_the_file(shop: Bench, caplog: pyte
         ("materialized='incremental', strategy='upsert'", "config(): strategy: unknown value 'upsert'"),
         (
             "materialized='incremental', strategy='insert_overwrite'",
-            "'insert_overwrite' and partition_by belong together",
+            "'insert_overwrite' and partition_by need each other",
         ),
-        (MERGE + ", partition_by='day'", "'insert_overwrite' and partition_by belong together"),
+        (MERGE + ", partition_by='day'", "'insert_overwrite' and partition_by need each other"),
         (MERGE + ", lookback='3 days'", "lookback needs updated_at_column"),
         (MERGE + ", updated_at_column='ts', lookback='three days'", "'three days' is not a time"),
         (
             "materialized='incremental', strategy='append', updated_at_column='ts', lookback='1 day'",
-            "lookback does not go with strategy 'append': rows would be added twice",
+            "lookback cannot be used with strategy 'append': rows would be added twice",
         ),
         (MERGE + ", incremental={'enabled': False}", "materialized='incremental' and incremental.enabled=false"),
         (MERGE + ", incremental={'unique_kye': 'id'}", "config(): unknown key 'unique_kye' in incremental"),
         (MERGE + ", on_schema_change='append'", "config(): on_schema_change: unknown value 'append'"),
         (
             "materialized='table', incremental={'unique_key': 'id'}",
-            "it is materialized='table', and incremental by its block",
+            "it is materialized='table', but incremental by its block",
         ),
         ("on_schema_change='fail'", "'on_schema_change' has no effect on a model that is a table"),
         ("materialized='snapshot', unique_key='id'", "a snapshot needs the block 'snapshot'"),
@@ -436,8 +436,8 @@ def test_settings_that_do_not_fit_are_found_when_the_project_loads(shop: Bench, 
 @pytest.mark.parametrize(
     ("decorator", "parameters", "message"),
     [
-        ("", "*, this", "m() takes 'this', which only incremental models are given"),
-        ("materialized='incremental', unique_key='id'", "*, thsi", "m() takes 'thsi' by name only"),
+        ("", "*, this", "m() takes 'this', which only incremental models receive"),
+        ("materialized='incremental', unique_key='id'", "*, thsi", "m() takes 'thsi'"),
         ("materialized='incremental', unique_key='id', delta_sql='select 1'", "", "delta_sql is for SQL models"),
     ],
 )

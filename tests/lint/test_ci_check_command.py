@@ -71,14 +71,15 @@ def test_findings_as_text_and_as_sarif(shop: Path) -> None:
     ended = ci_check("--sarif", "out/found.sarif", cwd=shop)
     assert ended == Finished(
         1,
-        "models/ein kauf/orders.ff.sql:1: error: orders takes all columns of its sources: it changes with crm.orders "
+        "models/ein kauf/orders.ff.sql:1: error: orders selects all columns of its inputs: it changes with crm.orders "
         "[star-over-source]\n    hint: Name the columns.\n"
-        "models/users.ff.sql:2: warning: orders is written out: users does not wait for it, and is built every time "
+        "models/users.ff.sql:2: warning: orders is not read by ref() or source(): users does not wait for it, "
+        "and is always built "
         "[hard-coded-relation]\n    hint: Write {{ ref('orders') }}.\n"
-        "sources.yml:2: warning: source crm.orders is the model orders: what reads it does not wait for the model "
+        "sources.yml:2: warning: source crm.orders is the model orders: models that read it do not wait for the model "
         "[source-is-model]\n    hint: Read it by ref('orders').\n"
         "sources.yml:3: warning: no model reads source crm.visits, and nothing checks it [unused-source]\n"
-        "    hint: Take it out.\n"
+        "    hint: Remove it.\n"
         "\n1 error, 3 warnings\n",
         "",
     )
@@ -91,7 +92,7 @@ def test_findings_as_text_and_as_sarif(shop: Path) -> None:
         ("source-is-model", "warning", "data/shop/sources.yml", 2),
         ("unused-source", "warning", "data/shop/sources.yml", 3),
     ]
-    assert results[-1]["message"]["text"] == ("no model reads source crm.visits, and nothing checks it\nTake it out.")
+    assert results[-1]["message"]["text"] == ("no model reads source crm.visits, and nothing checks it\nRemove it.")
     assert str(shop) not in json.dumps(report)
 
 

@@ -158,7 +158,11 @@ def test_rows_that_break_a_constraint_are_not_published(server: Server) -> None:
 
 
 def test_a_role_that_is_not_there_is_told(server: Server) -> None:
-    with pytest.raises(FftError, match=r"project.yml:4: grants, indexes or constraints of 'v' cannot be set: .*nobody_here"):
+    with pytest.raises(
+        FftError,
+        match=r"project.yml:4: grants, indexes or constraints of 'v' cannot be set: "
+        r".*nobody_here",
+    ):
         server.build("models:\n  v: {+grants: {select: [nobody_here]}}\n")
     assert server.ask("select count(*) from pg_views where schemaname = {schema} and viewname = 'v'") == [(0,)]
 

@@ -222,7 +222,7 @@ def test_a_template_of_places_has_no_meaning_elsewhere_in_a_profile(tmp_path: Pa
         "dev:\n  engine: duckdb\n  duckdb: {path: x.duckdb, schema: '{{ schema }}'}\n  naming: {alias: '{{ name }}'}\n"
     )
     (said,) = problems(tmp_path, {**MODELS, "profiles.yml": profile})
-    assert said.startswith("profiles.yml:3: {{ schema }} is not known here: it is about the place of a model\n")
+    assert said.startswith("profiles.yml:3: {{ schema }} is not known here: it is for the places of models\n")
     wrong = profile.replace("'{{ schema }}'", "main").replace("alias:", "aliass:")
     (said,) = problems(tmp_path, {**MODELS, "profiles.yml": wrong})
     assert said.startswith("profiles.yml:4: unknown key 'aliass' in dev.naming\n    hint: Did you mean 'alias'?")

@@ -189,7 +189,7 @@ def test_a_model_that_is_disabled_is_not_there(tmp_path: Path) -> None:
     said = told(tmp_path, "models:\n  staging:\n    +enabled: false\n", reads)
     assert said == (
         "models/marts/fct.ff.sql:1: ref('stg_users') is not a model or seed\n"
-        "    hint: It is disabled in project.yml:5: enable it, or disable what reads it, too."
+        "    hint: It is disabled in project.yml:5: enable it, or disable the models that read it."
     )
 
 
@@ -219,7 +219,7 @@ WRONG = {
     "rule": ("rules: [{select: 'tag', set: {pool: x}}]\n", "project.yml:3: rules.0.select: 'tag' is not a model or"),
     "state": ("rules: [{select: 'state:modified', set: {pool: x}}]\n", "project.yml:3: rules.0.select: state: is not"),
     "set": ("rules: [{select: 'fct', set: {poool: x}}]\n", "project.yml:3: rules.0.set: unknown key 'poool'"),
-    "both": ("rules: [{select: a, checks: b, set: {pool: x}}]\n", "project.yml:3: rules.0: give one of select"),
+    "both": ("rules: [{select: a, checks: b, set: {pool: x}}]\n", "project.yml:3: rules.0: set one of select"),
     "catalogs": ("models: {+catalog: a, +database: b}\n", "project.yml:3: models: catalog and database are two names"),
 }
 

@@ -279,7 +279,7 @@ def test_a_user_variable_counts_for_all_models(tmp_path: Path) -> None:
     made.build()
     assert not made.due()
     del made.environment["FF_DEMO_TOGGLE"]
-    assert made.why("plain") == "FF_DEMO_TOGGLE is not set any more"
+    assert made.why("plain") == "FF_DEMO_TOGGLE is no longer set"
 
 
 def test_variables_that_say_where_do_not_count(tmp_path: Path) -> None:
@@ -336,7 +336,7 @@ def test_engine_and_profile_count(tmp_path: Path) -> None:
     with open_warehouse(project) as warehouse:
         (decision,) = make_plan(warehouse).decisions
     assert [str(reason) for reason in decision.reasons] == [
-        "it was built by duckdb, profile dev, this is duckdb, profile prod"
+        "it was built on duckdb, profile dev, this is duckdb, profile prod"
     ]
 
 

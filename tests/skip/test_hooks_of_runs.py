@@ -116,7 +116,7 @@ def test_a_selector_that_is_none_is_told_of_before_anything_runs(shop: Place) ->
     shop.write({"project.yml": PROJECT.replace('"tag:told"', "c.ff", 1), "models/c.ff.sql": text})
     assert build(shop) == {"a": "build", "b": "build"}  # c is there for another engine
     shop.write({"project.yml": PROJECT.replace("tag:told", "tagg:told", 1)})
-    with pytest.raises(HookError, match=r"'before' of before_model failed: 'tagg' is not a way to select") as caught:
+    with pytest.raises(HookError, match=r"'before' of before_model failed: 'tagg' is not a selection method") as caught:
         build(shop)
     assert str(caught.value.problem.where) == "project.yml:11"
 

@@ -111,7 +111,7 @@ def test_a_source_above_the_limit_counts_as_changed(tmp_path: Path) -> None:
     made.sql("insert into events values (2, 'b'), (3, 'c')")
     made.build()
     assert made.due()["reader"] == ["source_unversioned"]
-    assert made.why("reader") == "source raw.events gives no version, so it counts as changed"
+    assert made.why("reader") == "source raw.events has no known version, so it counts as changed"
 
 
 def test_the_limit_of_the_project(tmp_path: Path) -> None:

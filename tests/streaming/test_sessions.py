@@ -158,7 +158,7 @@ def test_a_wrong_measure_is_explained(place: Place) -> None:
 
 def test_a_key_that_sessions_have_as_a_column(place: Place) -> None:
     rows = pa.table({"events": ["a"], "ts": ["2026-01-01"]})
-    with pytest.raises(StreamError, match="the key 'events' has the name of a column that sessions have"):
+    with pytest.raises(StreamError, match="the key 'events' has the name of a built-in column of sessions"):
         place.sessionizer(key="events", event_id=None, measures={}).process_batch(rows)
 
 

@@ -101,7 +101,7 @@ def test_nothing_is_built_where_nothing_has_arrived(shop: Shop) -> None:
     shop.build()
     again = shop.build()
     assert [type(result) for result in again.values()] == [ReuseResult, ReuseResult]
-    assert str(again["visits"].decision.reasons[0]) == "nothing has arrived"
+    assert str(again["visits"].decision.reasons[0]) == "no new events"
 
 
 def test_all_batches_are_read_in_one_turn(shop: Shop) -> None:

@@ -55,7 +55,8 @@ class _Attached:
 
     def _attach(self, connection: duckdb.DuckDBPyConnection, patience: Patience) -> None:
         if not self.writes and not self.path.is_file():
-            raise ConnectError(f"cannot read {self.path}: the file does not exist", hint="Build that environment first.")
+            message = f"cannot read {self.path}: the file does not exist"
+            raise ConnectError(message, hint="Build that environment first.")
         mode = "" if self.writes else " (read_only)"
         statement = f"attach {SPELLING.literal(str(self.path))} as {SPELLING.quoted(self.name)}{mode}"
         while True:

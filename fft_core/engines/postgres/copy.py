@@ -259,7 +259,7 @@ def _refuse_shape(value: list[Any], kind: Any) -> None:
         raise _Unstorable("NULL instead of a list inside a list, which Postgres arrays cannot store")
     lengths = {len(item) for item in value}
     if len(lengths) > 1 or 0 in lengths:
-        raise _Unstorable("lists of different lengths, or empty lists, inside a list, which Postgres arrays cannot store")
+        raise _Unstorable("lists of different lengths, or empty, inside a list, which Postgres arrays cannot store")
 
 
 def _interval(value: timedelta | tuple[int, int, int]) -> str:

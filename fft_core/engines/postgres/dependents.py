@@ -97,7 +97,8 @@ class Dependents:
             except StatementError as error:
                 if not view.is_ours:
                     raise refusal(
-                        relation, f"the view {view.relation} uses it and cannot be created again: {error.problem.message}"
+                        relation,
+                        f"the view {view.relation} uses it and cannot be created again: {error.problem.message}",
                     ) from error
                 dropped.add(view.relation)
         for name in sorted(dropped):

@@ -37,7 +37,7 @@ class PostgresPlaces:
         if ours != theirs:
             raise EngineError(
                 f"the other profile is on another Postgres database: {theirs}, but this one is on {ours}",
-                hint="One statement reads one database. Put both environments into schemas of one database, with the same host.",
+                hint="One statement reads one database. Put both environments into schemas of one database.",
             )
         return looking_at(self._session, namespace(settings))
 

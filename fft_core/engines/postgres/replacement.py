@@ -150,7 +150,7 @@ class Replacement:
         if situation.is_plain and (not columns_equal or self._is_swapped(situation, mode)):
             if self._swapped(stage, relation, existing, is_needed=not columns_equal or situation.is_published):
                 return
-            _log.info("readers hold %s for long: its rows are replaced in place, which does not wait for readers", relation)
+            _log.info("readers hold %s for long: its rows are replaced in place, without waiting for them", relation)
         if columns_equal:
             self._replace_rows(stage, relation, is_guarded=situation.is_guarded)
         else:
@@ -265,7 +265,7 @@ class Replacement:
         except StatementError as error:
             if not isinstance(error.__cause__, _IN_USE):
                 raise
-            raise refusal(relation, f"its columns changed, and other objects use them: {error.problem.message}") from error
+            raise refusal(relation, f"its columns changed, and objects use them: {error.problem.message}") from error
 
     def _alter(self, stage: Relation, relation: Relation, existing: Existing, *, is_guarded: bool) -> None:
         """Change the columns to those of the stage, in their order, and insert its rows."""

@@ -71,7 +71,7 @@ SPEC = EngineSpec(
     can=Capabilities(
         one_writer_process=No("a service has any number of sessions"),
         materialized_views=No(
-            "Snowflake's materialized views read only one table, and dynamic tables refresh by themselves; FFT builds neither"
+            "materialized views read only one table, and dynamic tables refresh by themselves; FFT builds neither"
         ),
         renames_repeated_columns=No("a repeated column name is an error"),
         transactions=No("each CREATE, ALTER or DROP commits"),

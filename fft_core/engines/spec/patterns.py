@@ -184,7 +184,7 @@ class _Reader:
             return found[0], 1
         least, most = int(found[1]), int(found[3] or found[1])
         if most < least or max(least, most) > MOST_TIMES or (found[3] and not found[2]):
-            raise self.wrong(f"{found[0]}", f"the number of repetitions is at most {MOST_TIMES}, and the first number must be the lower one")
+            raise self.wrong(f"{found[0]}", f"at most {MOST_TIMES} repetitions, the lower number first")
         return found[0], max(most, 1)
 
 

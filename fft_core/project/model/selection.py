@@ -81,7 +81,7 @@ def _intersected(part: str, meaning: Meaning[Item]) -> frozenset[Item]:
     terms = part.split(",")
     if "" in terms:
         hint = "Write no space beside it: tag:nightly,kind:sql."
-        raise RequestError(f"{part!r} has a comma with nothing on one side", hint=hint)
+        raise RequestError(f"{part!r} has a comma with an empty side", hint=hint)
     return frozenset.intersection(*(frozenset(meaning(term)) for term in terms))
 
 
@@ -103,7 +103,7 @@ def _term(project: Project, text: str, facts: Facts) -> frozenset[str]:
     found = _found(project, match["what"], facts)
     if match["at"]:
         if match["up"] or match["down"]:
-            raise RequestError(f"{text!r} has @ and +", hint="@x has all that x+ has, and what those read.")
+            raise RequestError(f"{text!r} combines @ and +", hint="@x selects x+ and all inputs of those models.")
         below = found | {name for start in found for name in project.downstream(start)}
         return below | {name for start in below for name in project.upstream(start)}
     up = _steps(found, project.reads, match["up"]) if match["up"] else found
@@ -127,10 +127,10 @@ def _found(project: Project, what: str, facts: Facts) -> frozenset[str]:
         is_elsewhere = model_name(what) in project.elsewhere  # of other engines: commands accept them for every engine
         return frozenset() if is_elsewhere else _by_name(what, [*project.models, *project.seeds])
     if method not in _METHODS:
-        hint = nearest(method, _METHODS) or f"Ways: {', '.join(_METHODS)}."
-        raise RequestError(f"{method!r} is not a way to select", hint=hint)
+        hint = nearest(method, _METHODS) or f"Methods: {', '.join(_METHODS)}."
+        raise RequestError(f"{method!r} is not a selection method", hint=hint)
     if not value:
-        raise RequestError(f"{what!r} says nothing behind the colon", hint="As in tag:nightly or path:models/marts.")
+        raise RequestError(f"{what!r} has no value after the colon", hint="As in tag:nightly or path:models/marts.")
     if method in ("state", "result"):
         return _by_fact(project, method, value, facts)
     is_meant = _test(project, method, value)
@@ -141,7 +141,7 @@ def _found(project: Project, what: str, facts: Facts) -> frozenset[str]:
 def _by_fact(project: Project, method: str, value: str, facts: Facts) -> frozenset[str]:
     if method not in facts:
         hint = "It depends on the warehouse or on the last run, which the commands of fft look at."
-        raise RequestError(f"{method}: is not known here", hint=hint)
+        raise RequestError(f"{method}: cannot be used here", hint=hint)
     return frozenset(facts[method](value)) & {*project.models, *project.seeds}
 
 
@@ -179,7 +179,7 @@ def _refuse_unknown_name(name: str, known: Collection[str], what: str, advice: s
 def refuse_unknown(method: str, value: str, known: Sequence[str]) -> None:
     """Raise RequestError for a value that is not valid for a method."""
     if value not in known:
-        hint = nearest(value, known) or f"There is {', '.join(f'{method}:{other}' for other in known)}."
+        hint = nearest(value, known) or f"Known: {', '.join(f'{method}:{other}' for other in known)}."
         raise RequestError(f"{method}:{value} is not valid", hint=hint)
 
 

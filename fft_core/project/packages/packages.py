@@ -128,7 +128,7 @@ def locked_packages(root: Path, problems: list[Problem]) -> Pins:
         return {}
     shape = shaped(LockShape, file.content, file)
     if isinstance(shape, list):
-        hint = "`fft deps` writes this file: mend it, or delete it to have the packages as they are now."
+        hint = "`fft deps` writes this file: correct it, or delete it to install the current commits."
         problems.extend(replace(problem, hint=problem.hint or hint) for problem in shape)
         return {}
     return {name: Pin(locked.git, locked.revision, locked.commit) for name, locked in shape.packages.items()}
@@ -221,7 +221,7 @@ def _not_installed(package: Declared, installed: Pin | None, pins: Pins) -> Prob
         message = f"package {package.name!r} is installed from {said}, {FILE} says {wanted}"
         return Problem(message, package.where, run)
     if pin is None or not pin.fits(package):
-        return Problem(f"package {package.name!r} is not in {LOCK} as it is here", package.where, run)
+        return Problem(f"package {package.name!r} differs from its entry in {LOCK}", package.where, run)
     if pin.commit != installed.commit:
         message = f"package {package.name!r} is installed at {installed.commit[:12]}, {LOCK} has {pin.commit[:12]}"
         return Problem(message, package.where, run)
@@ -272,7 +272,7 @@ def _manifest(package: Declared, folder: Path, problems: list[Problem]) -> _Mani
 def _wrong(package: Declared, manifest: _Manifest) -> list[Problem]:
     problems = []
     if manifest.shape.name != package.name:
-        hint = f"Call it {manifest.shape.name!r} in {FILE}: a package is called as its project.yml says."
+        hint = f"Name it {manifest.shape.name!r} in {FILE}: a package has the name in its project.yml."
         where = manifest.file.location(("name",))
         problems.append(
             Problem(f"{where} is called {manifest.shape.name!r}, not {package.name!r}", package.where, hint)
@@ -286,7 +286,7 @@ def _wrong(package: Declared, manifest: _Manifest) -> list[Problem]:
         said = _outside(wanted, *releases)
         if said:
             where = manifest.file.location(("fft_version",))
-            said = said if "range" in said else f"wants FFT {wanted}; the format of FFT {FORMAT_RELEASE} is read here"
+            said = said if "range" in said else f"needs FFT {wanted}; this FFT reads the format of FFT {FORMAT_RELEASE}"
             problems.append(Problem(f"package {package.name!r} {said}", where))
     return problems
 
@@ -305,10 +305,8 @@ def _outside(wanted: str, *versions: str | None) -> str | None:
         if any(version is not None and specifiers.contains(Version(version)) for version in versions):
             return None
     except InvalidVersion:
-        return f"has the version {versions[0]!r}, which cannot be compared; {wanted} is wanted"
-    return (
-        f"has the version {versions[0]}; {wanted} is wanted" if versions[0] else f"has no version; {wanted} is wanted"
-    )
+        return f"has the version {versions[0]!r}, which cannot be compared; {wanted} is required"
+    return f"has {f'the version {versions[0]}' if versions[0] else 'no version'}; {wanted} is required"
 
 
 def _unmet(manifests: Mapping[str, _Manifest], declared: set[str]) -> list[Problem]:

@@ -386,8 +386,8 @@ def _refuse_missing_variables(
         for key, item in value.items() if isinstance(value, dict) else enumerate(value):
             _refuse_missing_variables(item, file, (*keys, key), has_templates=has_templates)
     elif not has_templates and (template := template_in(value)) is not None:
-        message = f"{template} is not known here: it is about the place of a model"
-        raise ProfileError(message, where=file.location(keys), hint=f"Such templates are for {KEY} of a profile.")
+        message = f"{template} is not known here: it is for the places of models"
+        raise ProfileError(message, where=file.location(keys), hint=f"Use such templates in {KEY} of a profile.")
     elif isinstance(value, str) and _MISSING in value:
         name = value.split(_MISSING, 1)[1].split(_END, 1)[0]
         raise ProfileError(
@@ -401,7 +401,7 @@ def _spec(engine: str, file: YamlFile, profile: str) -> EngineSpec:
     """Find the engine of a profile. Raises ProfileError with the line of an unknown name."""
     if not engine:
         hint = f"Engines: {', '.join(engine_names())}."
-        raise ProfileError(f"profile {profile!r} names no engine", where=file.location((profile,)), hint=hint)
+        raise ProfileError(f"profile {profile!r} has no engine", where=file.location((profile,)), hint=hint)
     where = file.location((profile, "engine"))
     if engine not in engine_names():
         said = f"unknown engine {engine!r}" if engine.isidentifier() else "the value of engine is not a name"

@@ -91,7 +91,7 @@ class Evaluator:
         if "error" in answer:
             shown, line = answer["place"] or (None, None)
             where = Location(home.shown / shown if shown else path, line)
-            hint = "The arguments of its decorators are computed, so that it is imported when the project is loaded."
+            hint = "The arguments of its decorators are computed, so the file is imported when the project is loaded."
             raise ModelError(f"{path.name} cannot be imported: {answer['error']}", where=where, hint=hint)
         conditions = conditions_of(
             answer["variables"],
@@ -135,9 +135,9 @@ class Evaluator:
                 command, input=request, capture_output=True, text=True, cwd=home.root, env=environment, timeout=SECONDS
             )
         except subprocess.TimeoutExpired as error:
-            message = f"{path.name} is not imported after {SECONDS} seconds"
+            message = f"{path.name} is not imported within {SECONDS} seconds"
             raise ModelError(message, where=Location(path)) from error
-        last = finished.stderr.strip().splitlines()[-1:] or [f"it ended its process with {finished.returncode}"]
+        last = finished.stderr.strip().splitlines()[-1:] or [f"its process ended with exit code {finished.returncode}"]
         return last[0]
 
 

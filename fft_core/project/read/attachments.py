@@ -63,6 +63,6 @@ def unusable_attachments(project: Project) -> Iterator[Problem]:
                 hint = nearest(one.to, [*project.models, *project.seeds])
                 yield Problem(f"foreign_key: {one.to!r} is not a model or seed", node.attached_at, hint)
             elif one.to not in project.upstream(node.name):
-                hint = "Read it, or check it the other way round, by a test of type relationships."
+                hint = "Read it by ref(), or use a check of type relationships instead."
                 message = f"foreign_key: {node.name!r} does not read {one.to!r}, which may be built later"
                 yield Problem(message, node.attached_at, hint)

@@ -224,5 +224,5 @@ def refused_shares(shape: CheckShape, rule: Rule, file: YamlFile, keys: tuple[Ke
     """Report thresholds that are shares, if the rule finds one fault or none."""
     for key, threshold in (("warn_if", shape.warn_if), ("error_if", shape.error_if)):
         if threshold is not None and threshold.is_share and rule.counts is None:
-            message = f"{key}: a check of type {shape.type} counts no rows, so that no share of them can fail"  # type: ignore[attr-defined]
-            yield Problem(message, file.location((*keys, key)), "Take it out: the check passes or fails as a whole.")
+            message = f"{key}: a check of type {shape.type} counts no rows, so a share of rows cannot be used"  # type: ignore[attr-defined]
+            yield Problem(message, file.location((*keys, key)), "Remove it: the check passes or fails as a whole.")

@@ -76,7 +76,7 @@ def seeds_folder(root: Path, environment: Mapping[str, str]) -> Path:
         return SEEDS
     folder = Path(os.path.normpath(root / named))
     if folder == root or not folder.is_relative_to(root):
-        hint = "Name a folder in the project's, as .local/seeds."
+        hint = "Name a folder inside the project's folder, such as .local/seeds."
         raise ProjectError(
             [
                 Problem(

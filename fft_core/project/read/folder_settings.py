@@ -150,7 +150,7 @@ class _Reading:
             return
         where, shown = self.file.location(at), ".".join(map(str, at[:-1]))
         if name in said:
-            self.problems.append(Problem(f"{shown} says {name!r} twice", where, "Take one of them out."))
+            self.problems.append(Problem(f"{shown} sets {name!r} twice", where, "Remove one of them."))
         elif isinstance(value, Mapping) and not key.startswith(MARK):
             owner = None if package == _ANY else package
             folders = sorted({p[len(parts)] for p in self.known.get(owner, ()) if p[: len(parts)] == parts != p})

@@ -151,7 +151,7 @@ def _sql_hook(said: HookShape, phase: Phase, files: HookFiles, where: Location) 
     if said.sql is not None:
         path, text = None, said.sql
     if text is None:
-        hint = nearest(said.name, files.texts) or f"Write its `sql`, or the file hooks/{said.name}.sql."
+        hint = nearest(said.name, files.texts) or f"Set its `sql`, or write the file hooks/{said.name}.sql."
         return Problem(f"hook {said.name!r} has no SQL", where, hint)
     return Hook(phase, said.name, where, text, path, None, tuple(said.select), dict(said.params))
 

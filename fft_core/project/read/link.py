@@ -60,7 +60,7 @@ def link(
     problems.extend(_clashes(project))
     cycle = find_cycle(project)
     if cycle:
-        advice = "A model cannot read itself, not through others either."
+        advice = "A model cannot depend on itself, directly or through other models."
         problems.append(Problem(f"cycle: {' -> '.join(cycle)}", _location(cycle[0], project), advice))
     models, seeds = dict(project.models), dict(project.seeds)
     for entry in schemas:
@@ -110,9 +110,9 @@ def _unknown(
             seed = f"If it is a seed, its file is missing: seeds/{name}.csv."
             hint = nearest(name, [*project.models, *project.seeds]) or seed
             if name in project.elsewhere:
-                hint = "It is there for other engines: give it a file for this one, or leave out what reads it."
+                hint = "It exists for other engines: write a file for this one, or exclude the models that read it."
             if name in project.disabled:
-                hint = f"It is disabled in {project.disabled[name]}: enable it, or disable what reads it, too."
+                hint = f"It is disabled in {project.disabled[name]}: enable it, or disable the models that read it."
             yield Problem(f"ref({name!r}) is not a model or seed", where, hint)
 
 
@@ -171,7 +171,7 @@ def _checks(drafts: Iterable[CheckDraft], project: Project, problems: list[Probl
         if isinstance(node, SourceName):
             node = project.seed_behind(node) or node  # so that bad rows of the seed are not published
         if isinstance(node, SourceName) and draft.rule.measures:
-            hint = "Take its freshness, or check a model or seed."
+            hint = "Use the freshness of the source, or check a model or seed."
             message = f"{draft.shape.type} compares a build with the one before, and {node!s} is not built here"
             problems.append(Problem(message, draft.location, hint))
             continue
@@ -208,7 +208,7 @@ def _scope(draft: CheckDraft, node: str | SourceName, project: Project, problems
     """Return which rows a check judges; only builds of incremental models and streams have a delta."""
     model = project.models.get(node) if isinstance(node, str) else None
     if draft.shape.scope == "delta" and not (model and isinstance(model.materialization, Incremental | Sessions)):
-        hint = "Take `scope` out: the check then judges all rows before they are published."
+        hint = "Remove `scope`: the check then judges all rows before they are published."
         problems.append(
             Problem(f"scope: delta: {node!s} is not an incremental model, nor a stream", draft.location, hint)
         )

@@ -248,7 +248,7 @@ def _python_draft(declaration: Declaration, path: Path, reading: Reading) -> Dra
     deps, requires = arguments.pop("deps", None), arguments.pop("requires", None)
     require = arguments.pop("require", None)
     if require is not None and requires is not None:
-        problems.append(Problem("require and requires are one argument", where, "Write all of it into requires."))
+        problems.append(Problem("require and requires are the same argument", where, "Use requires only."))
     requires = require if requires is None else requires
     arguments.pop("kind", None)
     meta = arguments.pop("meta", None)
@@ -289,11 +289,11 @@ def _python_model(
     where = Location(path, declaration.line)
     materialization = materialization_of(settings, where, problems)
     if isinstance(materialization, Ephemeral) or (isinstance(materialization, MaterializedView) and not body.is_lazy):
-        hint = "Its rows are a function's: use 'table' or 'view'."
+        hint = "A Python function returns its rows: use 'table' or 'view'."
         message = f"a Python model cannot be {materialization.name!r}"
         problems.append(Problem(message, settings.place_of("materialized", where), hint))
     if isinstance(materialization, Incremental) and materialization.delta_sql is not None:
-        hint = "Let the function take `is_incremental` or `this` by name, and return the rows of the delta."
+        hint = "Add a keyword-only parameter `is_incremental` or `this` to the function, and return only the new rows."
         problems.append(Problem("delta_sql is for SQL models", where, hint))
     _refuse_unknown_requests(declaration, materialization, where, problems)
     return Model(
@@ -330,11 +330,12 @@ def _refuse_unknown_requests(
     """Report keyword-only parameters without a default that FFT does not provide for this model."""
     for name in declaration.by_name:
         if name not in GIVEN_BY_NAME:
-            hint = f"What a function may take by name: {', '.join(GIVEN_BY_NAME)}. Inputs are given by position."
-            problems.append(Problem(f"{declaration.function}() takes {name!r} by name only", where, hint))
+            hint = f"Known keyword-only parameters: {', '.join(GIVEN_BY_NAME)}. Inputs are passed by position."
+            message = f"{declaration.function}() has the unknown keyword-only parameter {name!r}"
+            problems.append(Problem(message, where, hint))
         elif not isinstance(materialization, Incremental):
-            hint = "Write materialized='incremental', or take the parameter out."
-            message = f"{declaration.function}() takes {name!r}, which only incremental models are given"
+            hint = "Write materialized='incremental', or remove the parameter."
+            message = f"{declaration.function}() takes {name!r}, which only incremental models receive"
             problems.append(Problem(message, where, hint))
 
 
@@ -392,6 +393,6 @@ def _refuse_wrong_parameters(declaration: Declaration, inputs: int, where: Locat
     as_mapping = inputs != 1 and declaration.required == 1
     if not by_position and not as_mapping:
         names = ", ".join(declaration.parameters) or "none"
-        hint = "One parameter for each dep, in their order; or one parameter, which gets a dict of all frames."
+        hint = "One parameter for each dep, in their order; or one parameter, which receives a dict of all frames."
         message = f"{declaration.function}() has {count} parameter(s) ({names}) for {inputs} dep(s)"
         problems.append(Problem(message, where, hint))

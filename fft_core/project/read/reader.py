@@ -333,7 +333,7 @@ class Reader:
         for model in models:
             other = found.setdefault(model.name.lower(), model)
             if other.package and not model.package:
-                self._warn("%s: model %r takes the place of that in %s", model.location, model.name, other.location)
+                self._warn("%s: model %r replaces the one in %s", model.location, model.name, other.location)
                 found[model.name.lower()] = model
             elif other is not model:
                 hint = "Names are unique in a project, in any case; users.ff.sql and @model(name='users') are the same."
@@ -458,8 +458,8 @@ def _unread_places(
     """Report file settings of a source for the project's own engine, which reads it as a table."""
     for key in ("format", "location"):
         if any(place is not None and getattr(place, key) for place in places):
-            hint = "Make a view over the files, and name it here; or take the key out."
-            yield Problem(f"source {name}: `{key}` is not read on {engine}", where, hint)
+            hint = "Create a view over the files and name it here, or remove the key."
+            yield Problem(f"source {name}: `{key}` is not supported on {engine}", where, hint)
 
 
 def _location(problem: Problem) -> tuple[str, int]:

@@ -76,8 +76,8 @@ class SeedReader:
             return DEFAULT
         key, shape = said
         if path.suffix not in CSV_SUFFIXES:
-            hint = f"The keys of `files` are about {' and '.join(CSV_SUFFIXES)} files."
-            self._problems.append(Problem(f"{path} is no CSV", file.location(("files", key)), hint))
+            hint = f"The keys of `files` are for {' and '.join(CSV_SUFFIXES)} files."
+            self._problems.append(Problem(f"{path} is not a CSV file", file.location(("files", key)), hint))
         return shape.value()
 
     def _warn_of_files_that_are_no_seeds(self) -> None:
@@ -100,7 +100,7 @@ class SeedReader:
             ("dtypes", schema.dtypes, names),
         )
         for table in schema.dtypes.keys() - {key for key, said in schema.columns.items() if said}:
-            hint = "Give the types of all its columns in `columns`: beside those that are named there, all are text."
+            hint = "Declare the types of its columns in `columns`; all other columns are text."
             where = file.location(("dtypes", table))
             self._problems.append(Problem(f"dtypes of {table!r} without columns of it are not supported", where, hint))
         for section, keys, known in sections:
@@ -111,7 +111,7 @@ class SeedReader:
                         Problem(
                             f"{self._folder}/ has no seed {key!r}",
                             where,
-                            nearest(key, names) or "Add the file, or take the entry out.",
+                            nearest(key, names) or "Add the file, or remove the entry.",
                         )
                     )
 

@@ -65,7 +65,7 @@ def _parsed(
     try:
         tree = jinja.parse(visible)
     except jinja2.TemplateSyntaxError as error:
-        hint = None if visible == text else "Jinja in SQL comments is ignored, which this file has: write {# ... #}."
+        hint = None if visible == text else "Jinja in a SQL comment of this file is ignored: write {# ... #}."
         syntax = Problem(f"template error: {error.message}", Location(path, error.lineno), hint)
         return None, problems or [syntax]
     for node in tree.find_all((nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)):
@@ -181,7 +181,7 @@ def _keywords(call: nodes.Call, where: Location, problems: list[Problem]) -> dic
                 Problem(
                     f"config({keyword.key}=...) must be a literal",
                     Location(where.path, keyword.lineno),
-                    "What a model is has to be known before it is rendered; use a profile or project.yml for the rest.",
+                    "The settings of a model are read before it is rendered; set the rest in a profile or project.yml.",
                 )
             )
     return values

@@ -90,7 +90,7 @@ def _models(written: UnitTestFile, project: Project, problems: list[Problem]) ->
         if model is None and name in project.elsewhere:
             return []
         if model is None:
-            hint = nearest(name, project.models) or "Unit tests are for models: name one of them."
+            hint = nearest(name, project.models) or "Unit tests are for models: name a model."
             problems.append(Problem(f"{text!r} is not a model", where, hint))
         elif model in found:
             problems.append(Problem(f"model {name!r} is named twice", where))
@@ -117,8 +117,8 @@ def _chained(written: UnitTestFile, project: Project, models: list[Model], probl
     apart = [model for model in ordered[:-1] if model.name not in read]
     for model in apart:
         where = written.file.location(("models", models.index(model)))
-        message = f"model {model.name!r} is read by none of the others of the chain"
-        hint = "Name all models from the first to the last one, also those in between; leave out what is apart."
+        message = f"model {model.name!r} is not an input of another model of the chain"
+        hint = "Name all models from the first to the last one, also those in between; remove unconnected models."
         problems.append(Problem(message, where, hint))
     return [] if apart else ordered
 
@@ -162,7 +162,7 @@ class _Expectations:
                 self.problems.append(Problem(f"case {case.name!r} has no expect.rows", where, hint))
                 return None
             if name in found:
-                message = f"case {case.name!r} says twice what is expected of {name!r}"
+                message = f"case {case.name!r} has two expectations for {name!r}"
                 self.problems.append(Problem(message, file.location(keys)))
             found[name] = _rows(said, said.rows)
         return found
@@ -174,7 +174,7 @@ class _Expectations:
             return name
         where = self.written.file.location(keys)
         if len(names) == 1:
-            hint = f"Write {names[0]}, or leave it out: what is compared are the rows of the model that is tested."
+            hint = f"Write {names[0]}, or remove it: the rows of the tested model are compared."
             self.problems.append(
                 Problem(f"expect.relation {said.relation!r} is not the model {names[0]!r}", where, hint)
             )
@@ -211,4 +211,4 @@ def _missing_inputs(test: UnitTest, models: Sequence[Model], project: Project) -
     for model in models:
         for node in not_given(project, model, given, seen):
             hint = "Write rows: [] and the types of its columns if it has no rows."
-            yield Problem(f"case {test.name!r} gives no rows for {str(node)!r}, which is read", test.location, hint)
+            yield Problem(f"case {test.name!r} has no rows for the input {str(node)!r}", test.location, hint)

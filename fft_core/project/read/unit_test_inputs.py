@@ -105,7 +105,7 @@ class InputReader:
             if isinstance(nodes, Problem):
                 self.problems.append(nodes)
             elif nodes in found:
-                self.problems.append(Problem(f"{text!r} is given twice: it is also called otherwise here", where))
+                self.problems.append(Problem(f"{text!r} is given twice, under two names", where))
             elif (given := self._given(nodes, shape, where, (*at, "inputs", text, "fixture"))) is not None:
                 found[nodes] = given
         return found
@@ -138,7 +138,7 @@ class InputReader:
         joined: list[Mapping[str, object]] = []
         for name, fixture in zip(names, found, strict=True):
             if not isinstance(fixture.rows.rows, tuple):
-                hint = "Write its rows as YAML, or name it alone: the cells of a CSV have no types to join by."
+                hint = "Write its rows as YAML, or use it alone: the cells of a CSV have no types to join by."
                 self.problems.append(Problem(f"fixture {name!r} is a CSV, so it cannot be one of several", where, hint))
                 return None
             joined += fixture.rows.rows
@@ -210,13 +210,13 @@ class InputNames:
         if name == THIS and names:
             hint = f"Write {' or '.join(names)}."
             return Problem(f"{text!r} could be the table of several models of the chain", where, hint)
-        hint = "Only incremental models and snapshots add to a table that is there."
+        hint = "Only incremental models and snapshots add to an existing table."
         if len(self._models) == 1:
             return Problem(f"{self._said} replaces its table: {text!r} has no effect", where, hint)
         if name == THIS:
             return Problem(f"{self._said} replace their tables: {text!r} has no effect", where, hint)
-        hint = f"Leave it out: its rows are those that it gives in the chain. {hint}"
-        return Problem(f"{text!r} is one of the models that are tested", where, hint)
+        hint = f"Remove it: its rows are computed in the chain. {hint}"
+        return Problem(f"{text!r} is one of the tested models", where, hint)
 
     def _names_of(self, node: str | SourceName) -> set[str]:
         return {node} if isinstance(node, str) else {str(node), self.project.sources[node].identifier}

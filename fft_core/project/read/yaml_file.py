@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Key = str | int
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_QUOTE = "Put it in quotes, as it stands there."
+_QUOTE = "Put it in quotes."
 _NUMBER = re.compile(r"[-+]?[0-9_]*\.?[0-9_]*([eE][-+]?[0-9]+)?")
 
 
@@ -173,7 +173,7 @@ def _problem(complaint: Any, shape: Any, content: object, file: YamlFile, at: tu
             hint = nearest(str(complaint["input"]), known) or f"Known: {', '.join(known)}"
             return Problem(f"{name}: unknown value {complaint['input']!r}", where, hint)
         case "string_type" if isinstance(complaint["input"], bool | int | float | date):
-            return Problem(f"{name} must be text, and YAML reads it as another kind of value", where, _QUOTE)
+            return Problem(f"{name} must be text, but YAML reads it as another type", where, _QUOTE)
         case "union_tag_not_found":
             return Problem(f"missing key {complaint['ctx']['discriminator']} in {name}", where)
         case _:

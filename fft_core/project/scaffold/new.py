@@ -144,7 +144,7 @@ __pycache__/
 An FFT project: SQL and Python models, each of them a Dagster asset.
 
     fft build       build what must be built, with its checks
-    fft plan        say what would be built, and why
+    fft plan        show what would be built, and why
     fft dev         the Dagster UI
 
 | folder | what is in it |
@@ -183,7 +183,7 @@ def new_project(folder: Path | str, engine: str | None = None) -> tuple[Path, ..
     if in_the_way:
         names = ", ".join(map(str, in_the_way))
         hint = "Nothing was written. Name a new folder, or move these away."
-        raise FftError(f"{folder} has these already: {names}", hint=hint)
+        raise FftError(f"{folder} already has: {names}", hint=hint)
     try:
         for path, text in files.items():
             (folder / path).parent.mkdir(parents=True, exist_ok=True)

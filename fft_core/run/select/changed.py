@@ -196,7 +196,7 @@ def _before(now: Project, changes: Changes, packages: Mapping[str, Changes | Non
     from fft_core.project.read.reader import Reader  # it imports the parsers
 
     if _PROJECT in changes.files - changes.earlier:
-        raise ProjectError([Problem("there was no such file: the project is new", Location(_PROJECT))])
+        raise ProjectError([Problem("the commit has no such file: the project is new", Location(_PROJECT))])
     with tempfile.TemporaryDirectory(prefix="fft-commit-") as folder:
         seeds = seeds_folder(now.root, now.environment)
         root = _restored(changes, find_files(now.root, seeds), Path(folder))

@@ -67,11 +67,11 @@ def changes_since(root: Path, ref: str, kept: Path) -> Changes:
     root = root.resolve()
     repository = os.fsdecode(_git(root, "rev-parse", "--show-toplevel")).rstrip("\n")
     if _run(root, "check-ignore", "--quiet", "--", kept.as_posix()).returncode == 0:
-        raise FftError(f"git ignores {kept}: it cannot say what changed", hint="Take the folder out of .gitignore.")
+        raise FftError(f"git ignores {kept}, so changes cannot be found", hint="Remove the folder from .gitignore.")
     found = _run(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
     if found.returncode != 0:
         hint = "Name a commit, branch or tag. In a shallow clone it may have to be fetched first: git fetch --unshallow"
-        raise RequestError(f"git knows no commit {ref!r}", hint=hint)
+        raise RequestError(f"git has no commit {ref!r}", hint=hint)
     commit = found.stdout.decode().strip()
     differ, added = (frozenset(_differing(root, commit, filter_)) for filter_ in ("", "A"))
     new = _paths(_git(root, "ls-files", "--others", "--exclude-standard", "-z", "--", "."))

@@ -220,7 +220,7 @@ def _folded(name: str) -> str:
 
 
 def _rejected(error: Exception, sql: str) -> StatementError:
-    """Say what is wrong, and where if what SQLite names stands there only once: it tells no place."""
+    """Return the error; it has a position if the text that SQLite names occurs only once."""
     said = str(error)
     named = re.match(r'near "(.+)": |no such (?:column|function|table): (\S+)', said)
     token = (named[1] or named[2]) if named else ""
