@@ -25,6 +25,7 @@ EXAMPLES: Mapping[str, Sequence[Example]] = {
         Example("Install the current commits of branches and tags", "fft deps shop --upgrade"),
     ),
     "doctor": (Example("The requirements of a project, and changes since the original FFT", "fft doctor shop"),),
+    "explain": (Example("The code at the end of a message", "fft explain FFT-110"),),
     "plan": (
         Example("Everything", "fft plan shop"),
         Example("One model and what it reads, for a program", "fft plan shop --select +country_revenue --json"),

@@ -84,7 +84,7 @@ def command(
     project, node = inline_model(project, inline) if inline is not None else (project, find_node(project, str(model)))
     if only_sql:
         if not isinstance(node, Model):
-            raise FftError(f"{str(node.name)!r} has no SQL: it is not a model")
+            raise FftError(f"{str(node.name)!r} has no SQL: it is not a model", code="FFT-300")
         text = _sql_of(options, project, node)
         if as_json:
             echo_json({"model": node.name, "sql": text})

@@ -172,7 +172,8 @@ def _status_cells(one: StreamStatus) -> list[str]:
     state = one.state
     count = {name: f"{state.counts.get(name, 0):,}" if state else "" for name in ("events", "late", "dead")}
     watermark = f"{state.watermark:%Y-%m-%d %H:%M:%S}" if state and state.watermark else ""
-    backlog = one.problem or (f"{one.backlog.size:,} {one.backlog.unit}" if one.backlog else "")
+    problem = f"{one.problem} [{one.code}]" if one.problem else ""
+    backlog = problem or (f"{one.backlog.size:,} {one.backlog.unit}" if one.backlog else "")
     if one.backlog_age is not None:
         backlog += f", for {in_words(one.backlog_age)}"
     by = str(state.holding or "") if state else ""

@@ -137,6 +137,7 @@ def _as_json(updated: Sequence[Updated]) -> list[dict[str, object]]:
             "case": one.result.test.name,
             "file": one.result.test.location.path.as_posix(),
             "error": str(one.problem) if one.problem else None,
+            "code": one.problem.code if one.problem else None,
         }
         for one in updated
     ]

@@ -78,7 +78,7 @@ class _Gates:
             if same is not None:
                 where = place_of(definition, self._project.root)
                 message = f"the check {spec.name} of {node.name} is also in {same.location}"
-                self._problems.append(Problem(message, where, "Rename one of them."))
+                self._problems.append(Problem(message, where, "Rename one of them.", code="FFT-120"))
             gates.append(self._gate_of(node, definition, spec))
             taken.add(key)
         project = self._project
@@ -86,7 +86,9 @@ class _Gates:
             project = replace(project, checks=(*declared, *(gate for gate in gates if gate is not None)))
         if not self._problems and (cycle := find_cycle(project)):
             message = f"cycle through checks: {' -> '.join(cycle)}"
-            self._problems.append(Problem(message, None, "A gate waits for its additional_deps: remove one."))
+            self._problems.append(
+                Problem(message, None, "A gate waits for its additional_deps: remove one.", code="FFT-111")
+            )
         if self._problems:
             raise ProjectError(self._problems)
         kept = [one for one in asset_checks if not _is_taken(one, taken)]
@@ -115,7 +117,9 @@ class _Gates:
         """Return the check of the project for a Dagster check that the translator selects as a gate."""
         where = place_of(definition, self._project.root)
         if refused := self._refused(node):
-            self._problems.append(Problem(f"the check {spec.name} cannot be a gate: {refused[0]}", where, refused[1]))
+            self._problems.append(
+                Problem(f"the check {spec.name} cannot be a gate: {refused[0]}", where, refused[1], code="FFT-905")
+            )
             return None
         gate = self._made(definition, spec, where)
         if gate is None:
@@ -138,7 +142,7 @@ class _Gates:
             return gate_of(definition, spec)
         except FftError as error:
             message = f"the check {spec.name} cannot be a gate: {error.problem.message}"
-            self._problems.append(Problem(message, where, error.problem.hint))
+            self._problems.append(Problem(message, where, error.problem.hint, code=error.code))
             return None
 
     def _waited_for(
@@ -151,7 +155,7 @@ class _Gates:
             if node is None:
                 message = f"the check {spec.name} cannot be a gate: it waits for {key.to_user_string()}"
                 hint = "A gate runs in the step of its asset, which only waits for nodes of the project."
-                self._problems.append(Problem(message, where, hint))
+                self._problems.append(Problem(message, where, hint, code="FFT-905"))
             else:
                 found.append(node.name)
         return tuple(found)
@@ -161,7 +165,7 @@ class _Gates:
         try:
             found = self._imported(rule.path)
         except FftError as error:
-            self._problems.append(Problem(error.problem.message, check.location, error.problem.hint))
+            self._problems.append(Problem(error.problem.message, check.location, error.problem.hint, code=error.code))
             return None
         key = self._key(check)
         if key in found:
@@ -172,7 +176,7 @@ class _Gates:
         message = f"{rule.path.as_posix()} has no check {key.name} of the asset {key.asset_key.to_user_string()}"
         if elsewhere:
             hint = f"The check of this name belongs to {', '.join(elsewhere)}."
-        self._problems.append(Problem(message, check.location, hint))
+        self._problems.append(Problem(message, check.location, hint, code="FFT-113"))
         return None
 
     def _imported(self, path: Path) -> Found:
@@ -180,7 +184,11 @@ class _Gates:
         home = self._project.home_of(path)
         file = home.file(path)
         if not file.is_file():
-            raise FftError(f"the file {path.as_posix()} does not exist", hint="It is relative to the project's folder.")
+            raise FftError(
+                f"the file {path.as_posix()} does not exist",
+                hint="It is relative to the project's folder.",
+                code="FFT-113",
+            )
         with _not_twice(file, path):
             try:
                 module = self._code.of(home).module(file)
@@ -188,7 +196,7 @@ class _Gates:
                 raise
             except (Exception, SystemExit) as error:
                 said = f"{type(error).__name__}: {message_of(error)}".rstrip(": ")
-                raise FftError(f"{path.as_posix()} cannot be imported: {said}") from error
+                raise FftError(f"{path.as_posix()} cannot be imported: {said}", code="FFT-143") from error
         return _found_in(list(vars(module).values()))
 
     def _key(self, check: Check) -> dg.AssetCheckKey:
@@ -204,6 +212,7 @@ def _not_twice(file: Path, shown: Path) -> Iterator[None]:
         raise FftError(
             f"{shown.as_posix()} has gates, and builds the definitions that need them",
             hint="Put them into a separate file, or pass them: build_definitions(..., asset_checks=[...]).",
+            code="FFT-905",
         )
     token = _importing.set(_importing.get() | {file})
     try:

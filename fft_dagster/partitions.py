@@ -102,4 +102,5 @@ def _value(
         f"{key.to_user_string()} is partitioned, but the partition {lacks}of a row is unknown: each would replace "
         "the whole table",
         hint=f"Write metadata={{'partition_expr': {column!r}}} at the asset, or partition_by at the source.",
+        code="FFT-904",
     )

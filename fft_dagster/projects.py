@@ -128,6 +128,7 @@ def only_one(found: list[BoundProject]) -> BoundProject:
         f"the FFT project of this asset is not clear: {names or 'none is loaded'}",
         hint="Pass the asset to build_definitions(..., assets=[...]) of its project, or give the resources of one "
         'project names of their own with resource_prefix="..." and use those.',
+        code="FFT-906",
     )
 
 

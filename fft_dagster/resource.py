@@ -74,6 +74,7 @@ class WarehouseSessions:
         raise FftError(
             f"the resource opens the project {mine.name} ({mine.env}), and the asset is of {bound!r}",
             hint='Rename the resources of one of them: build_definitions(..., resource_prefix="...").',
+            code="FFT-906",
         )
 
     @property

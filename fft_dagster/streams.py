@@ -102,7 +102,7 @@ def _chosen(project: Project, names: Collection[str] | None) -> list[Model]:
     known = {model.name: model for model in streams_of(project)}
     for name in names or ():
         if name not in known:
-            raise RequestError(f"{name!r} is not a stream of {project.name}", hint=nearest(name, known))
+            raise RequestError(f"{name!r} is not a stream of {project.name}", hint=nearest(name, known), code="FFT-301")
     return [model for model in known.values() if names is None or model.name in names]
 
 

@@ -35,7 +35,9 @@ class PrefectFace:
         if declared:
             hint = "Run it with Dagster: pip install fft-dagster. Or write it as a check of FFT, in tests/."
             said = "is a Dagster asset check, which Prefect cannot run"
-            raise ProjectError(Problem(f"{check.name!r} {said}", check.location, hint) for check in declared)
+            raise ProjectError(
+                Problem(f"{check.name!r} {said}", check.location, hint, code="FFT-900") for check in declared
+            )
         return project
 
     def open_ui(
@@ -52,7 +54,11 @@ class PrefectFace:
         self, project: Project, checks: Iterable[Check], least: int
     ) -> Mapping[tuple[str, str], CheckHistory]:
         """Raise FftError: results of checks are in Prefect's artifacts and events, which no command reads."""
-        raise FftError("Prefect keeps no history of checks", hint="The artifacts of the flow runs have their results.")
+        raise FftError(
+            "Prefect keeps no history of checks",
+            hint="The artifacts of the flow runs have their results.",
+            code="FFT-900",
+        )
 
     def history(self) -> Path:
         """Return the folder of a project's own history, relative to the project."""
@@ -61,7 +67,7 @@ class PrefectFace:
 
 def _require_prefect() -> None:
     if find_spec("prefect") is None:
-        raise FftError("Prefect is not installed", hint='pip install "fft-dagster[prefect]"')
+        raise FftError("Prefect is not installed", hint='pip install "fft-dagster[prefect]"', code="FFT-901")
 
 
 FACE = PrefectFace()

@@ -146,7 +146,7 @@ def _not_begun(error: Exception) -> FftError:
     said = str(error).splitlines()[0] if str(error) else type(error).__name__
     api = os.environ.get("PREFECT_API_URL")
     hint = f"PREFECT_API_URL is {api}: is a server running there?" if api else "`prefect server start` may show more."
-    return FftError(f"Prefect did not start a flow run: {said}", hint=hint)
+    return FftError(f"Prefect did not start a flow run: {said}", hint=hint, code="FFT-903")
 
 
 @contextmanager

@@ -40,7 +40,11 @@ def error_text(error: RunError | None) -> str:
     """Return the error of a step as text, with file, line and hint."""
     if error is None:
         return "it failed"
-    return str(Problem(error.message, Location(Path(error.file), error.line) if error.file else None, error.hint))
+    return str(
+        Problem(
+            error.message, Location(Path(error.file), error.line) if error.file else None, error.hint, code=error.code
+        )
+    )
 
 
 def _built(result: NodeRunResult) -> str:

@@ -51,6 +51,7 @@ class Fit:
                 self.model,
                 f"its columns differ from those of {self.table}, and on_schema_change is 'fail': {difference}",
                 f"Choose another on_schema_change, or rebuild it: --full-refresh {self.model.name}",
+                "FFT-431",
             )
         self._refuse_lossy_casts(adaption)
         return replace(adaption, casts={**adaption.casts, **held})
@@ -65,7 +66,7 @@ class Fit:
         missing = [name for name in key if name not in stored]
         if missing:
             message = f"{self.table} has no column {missing[0]!r}, which is part of its key"
-            raise increment_error(self.model, message, f"Rebuild it: --full-refresh {self.model.name}")
+            raise increment_error(self.model, message, f"Rebuild it: --full-refresh {self.model.name}", "FFT-431")
         types = {column.name: column.type for column in self.cast_columns(adaption)}
         return tuple(ColumnPair(name, given, types[given]) for name, given in adaption.columns.items())
 
@@ -119,4 +120,4 @@ class Fit:
             hint = "Cast it in the model: existing versions in a snapshot keep their types."
         else:
             hint = "Cast it in the model, or use on_schema_change='sync_all_columns'."
-        return increment_error(self.model, f"{types}: {what}", hint)
+        return increment_error(self.model, f"{types}: {what}", hint, "FFT-431")

@@ -102,7 +102,7 @@ class NodeAttachments:
             else:
                 raise
             hint = "Nothing was published. Correct the rows, or the declaration."
-            raise StatementError(message, sql=sql, where=self._node.attached_at, hint=hint) from error
+            raise StatementError(message, sql=sql, where=self._node.attached_at, hint=hint, code="FFT-460") from error
 
 
 def _in_words(one: Attachment) -> str:

@@ -212,4 +212,4 @@ def _refuse(engine: Session, model: Model, probes: Sequence[KeyProbe]) -> None:
     for probe in probes:
         found = engine.fetch(probe.sql)
         if found:
-            raise increment_error(model, probe.message(found), probe.hint)
+            raise increment_error(model, probe.message(found), probe.hint, "FFT-432")

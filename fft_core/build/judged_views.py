@@ -33,6 +33,8 @@ class UnreadableViewError(FftError):
         why: The message of the error.
     """
 
+    default_code = "FFT-461"
+
     def __init__(self, node: str, view: str, cause: FftError, hint: str | None = None) -> None:
         self.view, self.why = view, cause.problem.message
         problem = cause.problem

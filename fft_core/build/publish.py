@@ -421,7 +421,7 @@ def _refuse_what_others_built(engine: Session, name: str, relation: Relation, ex
     """Raise BusyError if another run changed the table since the decision: the rows would be applied twice."""
     now = engine.inspect([relation], Want.STAMP).get(relation)
     if existing is not None and (now is None or now.stamp != existing.stamp):
-        raise BusyError(f"another run built {name} in the meantime", hint="Start this run again.")
+        raise BusyError(f"another run built {name} in the meantime", hint="Start this run again.", code="FFT-462")
 
 
 def _judged(build: _Build, relation: Relation, written: Written) -> Judgement:

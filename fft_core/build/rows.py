@@ -125,7 +125,7 @@ def _refused(model: Model, what: str = "") -> Iterator[None]:
         if type(error) is not EngineError:  # its subclasses are errors of the database
             raise
         message = f"{model.name}: {what}{error.problem.message}"
-        raise ModelError(message, where=model.location, hint=error.problem.hint) from error
+        raise ModelError(message, where=model.location, hint=error.problem.hint, code=error.code) from error
 
 
 @contextmanager
@@ -169,7 +169,7 @@ def _with_place(warehouse: Warehouse, model: Model, error: StatementError) -> St
     hint = error.problem.hint
     if hint is None and "syntax error" in error.problem.message and isinstance(model.body, SqlBody):
         hint = joined_lines(model.body.template)
-    return StatementError(said, sql=error.sql, where=where, hint=hint, position=error.position)
+    return StatementError(said, sql=error.sql, where=where, hint=hint, position=error.position, code=error.code)
 
 
 def _missing_input(warehouse: Warehouse, model: Model, error: StatementError) -> str | SourceName | None:

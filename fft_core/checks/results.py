@@ -238,6 +238,7 @@ class CheckFailedError(FftError):
     unique_id: 1 value occurs more than once
     """
 
+    default_code = "FFT-500"
     exit_code = 2
 
     def __init__(

@@ -78,7 +78,7 @@ def frozen_sql(sql: str, spelling: Spelling, at: datetime, where: Location | Non
     stuck = next((clock for clock in found if clock.kind is None), None)
     if stuck is not None:
         hint = "Write it with current_date or current_timestamp, or give the time as a column of an input."
-        raise RenderError(f"freeze: time cannot be frozen in {stuck.name}", where=where, hint=hint)
+        raise RenderError(f"freeze: time cannot be frozen in {stuck.name}", where=where, hint=hint, code="FFT-511")
     for clock in reversed(found):
         assert clock.kind is not None
         named = f" as {spelling.quoted(clock.result)}" if clock.result else ""

@@ -232,7 +232,12 @@ class Identities:
         is_missing = isinstance(model.materialization, MaterializedView)
         if is_missing and not spec_of(engine).can.materialized_views:
             message = f"model {model.name!r} is a materialized view, which {engine} does not have"
-            raise FftError(message, where=model.config_location, hint="Use materialized='table', or another engine.")
+            raise FftError(
+                message,
+                where=model.config_location,
+                hint="Use materialized='table', or another engine.",
+                code="FFT-603",
+            )
 
     def _sql(self, model: Model) -> tuple[Code, frozenset[str]]:
         assert isinstance(model.body, SqlBody)  # the caller has checked it
@@ -434,7 +439,9 @@ def _state_of(path: Path, seed: Seed) -> _FileState:
     try:
         state = path.stat()
     except FileNotFoundError:
-        raise FftError(f"the file of seed {seed.name!r} does not exist", where=Location(seed.path)) from None
+        raise FftError(
+            f"the file of seed {seed.name!r} does not exist", where=Location(seed.path), code="FFT-421"
+        ) from None
     return state.st_size, state.st_mtime_ns, state.st_ino
 
 

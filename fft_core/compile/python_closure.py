@@ -222,9 +222,11 @@ def _parsed(found: Found, home: Home) -> tuple[bytes, ast.Module | None]:
         return text, ast.parse(text) if found.path.suffix == ".py" else None
     except (SyntaxError, ValueError) as error:
         line = getattr(error, "lineno", None)
-        raise ModelError(f"invalid Python: {getattr(error, 'msg', error)}", where=Location(shown, line)) from error
+        raise ModelError(
+            f"invalid Python: {getattr(error, 'msg', error)}", where=Location(shown, line), code="FFT-140"
+        ) from error
     except OSError as error:
-        raise ModelError(f"the file cannot be read: {error.strerror}", where=Location(shown)) from error
+        raise ModelError(f"the file cannot be read: {error.strerror}", where=Location(shown), code="FFT-103") from error
 
 
 @contextmanager

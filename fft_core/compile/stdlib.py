@@ -158,7 +158,7 @@ def _is_none(value: object) -> bool:
 def _text(expression: object, what: str) -> str:
     text = "" if _is_none(expression) else str(expression).strip()
     if not text:
-        raise RenderError(f"{what} is missing: it is empty, or not defined")
+        raise RenderError(f"{what} is missing: it is empty, or not defined", code="FFT-401")
     return text
 
 

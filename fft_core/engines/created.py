@@ -51,4 +51,5 @@ def refuse_repeated(columns: Sequence[ColumnType], query: str) -> None:
         f"the query has {said}",
         sql=query,
         hint="Name each differently; of a join, select the columns of one side, or write `using (...)`.",
+        code="FFT-602",
     )

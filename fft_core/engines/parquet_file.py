@@ -64,7 +64,7 @@ def refuse_wrong_texts(path: Path, schema: pa.Schema, declared: Mapping[str, str
         for texts in _texts(path, name):
             wrong = form.wrong(texts)
             if wrong is not None:
-                raise SeedError(f"column {name!r}: {wrong[:60]!r} is not {form.words}", hint=_DECLARE)
+                raise SeedError(f"column {name!r}: {wrong[:60]!r} is not {form.words}", hint=_DECLARE, code="FFT-422")
 
 
 _DECLARE = "Correct it, or declare another type in seeds/schema.yml."
@@ -72,7 +72,7 @@ _DECLARE = "Correct it, or declare another type in seeds/schema.yml."
 
 def rounded(name: str, value: object, kind: str) -> SeedError:
     """Return the error for a value that the declared type of its column would change."""
-    return SeedError(f"column {name!r}: {value} would change as {kind}", hint=_DECLARE)
+    return SeedError(f"column {name!r}: {value} would change as {kind}", hint=_DECLARE, code="FFT-422")
 
 
 def _texts(path: Path, name: str) -> Iterator[ArrowTexts]:
@@ -94,7 +94,9 @@ def _opened(path: Path) -> pq.ParquetFile:
 
 
 def _lossy(name: str, what: str, instead: str) -> SeedError:
-    return SeedError(f"column {name!r} has {what}", hint=f"Write it as {instead}, or round it yourself.")
+    return SeedError(
+        f"column {name!r} has {what}", hint=f"Write it as {instead}, or round it yourself.", code="FFT-422"
+    )
 
 
 def _is_nanoseconds(kind: Any) -> bool:

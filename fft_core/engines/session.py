@@ -99,13 +99,14 @@ class NoNativeFrames:
         raise EngineError(
             f"the engine does not support frames of the kind {kind!r} yet",
             hint="Use a frame of a library, such as pandas.DataFrame.",
+            code="FFT-603",
         )
 
     def is_frame(self, value: object) -> bool:
         return False
 
     def query(self, frame: object) -> NoReturn:
-        raise EngineError("this engine has no native frames")
+        raise EngineError("this engine has no native frames", code="FFT-603")
 
 
 class NoEstimates:
@@ -138,7 +139,10 @@ class NoPlaces:
         self._spec = spec
 
     def of(self, settings: Mapping[str, Any]) -> Session:  # Any: a setting is text or a number
-        raise EngineError(f"{self._spec.name} reads no relations of another profile ({self._spec.can.reads_elsewhere})")
+        raise EngineError(
+            f"{self._spec.name} cannot read relations of another profile ({self._spec.can.reads_elsewhere})",
+            code="FFT-223",
+        )
 
 
 class BaseSession(ABC):

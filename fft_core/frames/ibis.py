@@ -22,6 +22,7 @@ def refuse_rows(table: pa.Table) -> NoReturn:
     raise ModelError(
         "an ibis.Table is a query and cannot be created from rows",
         hint="Use a pandas or Polars DataFrame or a pyarrow Table here; ibis.memtable() makes a table from it.",
+        code="FFT-414",
     )
 
 
@@ -164,7 +165,7 @@ def _ibis() -> Any:
         import ibis.expr.types
     except ModuleNotFoundError as error:
         message = "a model takes Ibis tables, but Ibis is not installed"
-        raise MissingDriverError(message, hint='pip install "fft-dagster[ibis]"') from error
+        raise MissingDriverError(message, hint='pip install "fft-dagster[ibis]"', code="FFT-211") from error
     return ibis
 
 

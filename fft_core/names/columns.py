@@ -13,6 +13,8 @@ from fft_core.errors import FftError
 class AmbiguousColumnError(FftError):
     """A name matches several columns, each in another case."""
 
+    default_code = "FFT-602"
+
     def __init__(self, name: str, found: Iterable[str]) -> None:
         spelled = sorted(found)
         super().__init__(

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import metadata, util
 from pathlib import Path
 from typing import Literal, TypeAlias
 
 from fft_core.engines.spec.registry import frame_kinds_of, spec_of
-from fft_core.errors import FftError, ProjectError
+from fft_core.errors import FftError, Problem, ProjectError
 from fft_core.project.model import Incremental, Model, Project, PythonBody, Snapshot
 from fft_core.project.read.load import load_project
 
@@ -27,11 +27,13 @@ class Finding:
         state: Whether it works, is missing, or works in another way than in the original FFT.
         what: The part, in words.
         hint: The remedy, or the reason for the difference.
+        code: The code of an error.
     """
 
     state: State
     what: str
     hint: str = ""
+    code: str | None = None
 
 
 def examine(root: Path, env: str | None = None) -> tuple[Finding, ...]:
@@ -44,9 +46,7 @@ def examine(root: Path, env: str | None = None) -> tuple[Finding, ...]:
     try:
         project = load_project(root, env)
     except ProjectError as error:
-        return tuple(
-            Finding("missing", str(problem).partition("\n")[0], problem.hint or "") for problem in error.problems
-        )
+        return tuple(map(_problem, error.problems))
     found = [
         *_parts(project),
         *_connection(project),
@@ -55,6 +55,11 @@ def examine(root: Path, env: str | None = None) -> tuple[Finding, ...]:
         *_differences(project),
     ]
     return tuple(sorted(found, key=lambda finding: ("works", "missing", "differs").index(finding.state)))
+
+
+def _problem(problem: Problem) -> Finding:
+    what = str(replace(problem, code=None)).partition("\n")[0]
+    return Finding("missing", what, problem.hint or "", problem.code)
 
 
 def _parts(project: Project) -> Iterator[Finding]:
@@ -77,7 +82,8 @@ def _connection(project: Project) -> Iterator[Finding]:
     try:
         profile = project.profiles.active(engine=project.engine)
     except FftError as error:
-        yield Finding("missing", f"the profile {project.env}: {error.problem.message}", error.problem.hint or "")
+        what = f"the profile {project.env}: {error.problem.message}"
+        yield Finding("missing", what, error.problem.hint or "", error.code)
         return
     yield Finding("works", f"the profile {project.env} has all settings that {profile.engine} needs")
     spec = spec_of(profile.engine)
@@ -126,7 +132,8 @@ def _unit_tests(project: Project) -> Iterator[Finding]:
     try:
         profile = project.profiles.unit_test()
     except FftError as error:
-        yield Finding("missing", f"the profile of unit tests: {error.problem.message}", error.problem.hint or "")
+        what = f"the profile of unit tests: {error.problem.message}"
+        yield Finding("missing", what, error.problem.hint or "", error.code)
         return
     if profile is None:
         hint = f"A profile {project.env}_utest would give them a database of their own."

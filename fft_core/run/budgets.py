@@ -24,6 +24,8 @@ _MEASURES: Mapping[Measure, str] = {
 class BudgetError(FftError):
     """A run has reached a limit of a budget; the relations that it has built stay."""
 
+    default_code = "FFT-451"
+
 
 @dataclass(frozen=True)
 class Excess:

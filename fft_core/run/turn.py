@@ -289,7 +289,9 @@ def _build(
 
 def _build_unconditionally(warehouse: Warehouse, node: Model | Seed) -> BuildResult:
     if isinstance(node, Model) and node.is_ephemeral:
-        raise FftError(f"model {node.name!r} is ephemeral: it has no rows of its own", where=node.location)
+        raise FftError(
+            f"model {node.name!r} is ephemeral: it has no rows of its own", where=node.location, code="FFT-300"
+        )
     identities = Identities(warehouse.project, warehouse.compiler)
     rebuilder = Rebuilder(warehouse.project, identities, Request(cache="wo"), nodes=frozenset({node.name}))
     result = build_or_reuse(warehouse, rebuilder, node)

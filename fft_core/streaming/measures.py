@@ -105,4 +105,4 @@ def _ordered(found: object, by: str, dialect: str) -> object | None:
 
 
 def _wrong(name: str, text: str, why: str, hint: str | None = None) -> StreamError:
-    return StreamError(f"the measure {name!r} ({text}): {why}", hint=hint)
+    return StreamError(f"the measure {name!r} ({text}): {why}", hint=hint, code="FFT-804")

@@ -123,7 +123,7 @@ class SessionSink:
                 except StatementError as error:
                     hint = "If a view reads the table: drop it, and create it again after this batch."
                     message = f"{sessions}: {column.name!r} must become {column.type}: {error.problem.message}"
-                    raise StreamError(message, hint=hint) from error
+                    raise StreamError(message, hint=hint, code="FFT-806") from error
         engine.execute(spelling.delete(sessions, None))
         engine.execute(spelling.insert(sessions, statements.columns, f"select * from ({query}) as _ff_s"))
         if judge is not None:
@@ -141,11 +141,13 @@ class SessionSink:
         statements = SessionStatements(settings, {}, self.engine.spelling)
         if taken := [name for name in settings.key if name.lower() in ADDED]:
             hint = "Rename it in the events, or in what sends them."
-            raise StreamError(f"the key {taken[0]!r} has the name of a built-in column of sessions", hint=hint)
+            raise StreamError(
+                f"the key {taken[0]!r} has the name of a built-in column of sessions", hint=hint, code="FFT-804"
+            )
         own = {name.lower() for name in (*settings.key, *ADDED)}
         for name in settings.measures:
             if name.lower() in own:
-                raise StreamError(f"a measure is called {name!r}, as another column of the sessions is")
+                raise StreamError(f"a measure is called {name!r}, as another column of the sessions is", code="FFT-804")
         measures = spelled_measures(settings.measures, names, statements.order, self.engine.spelling)
         return replace(statements, measures=measures)
 
@@ -161,7 +163,7 @@ class SessionSink:
         def found(name: str, what: str) -> str:
             there = known.find(name)
             if there is None:
-                raise StreamError(f"no event has the {what} {name!r}", hint=nearest(name, names))
+                raise StreamError(f"no event has the {what} {name!r}", hint=nearest(name, names), code="FFT-804")
             return there
 
         settings = self.settings

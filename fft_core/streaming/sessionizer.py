@@ -69,7 +69,7 @@ def refuse_engine(engine: Session) -> None:
     for name, support in (("transactions", can.transactions), ("changing rows", can.changes_rows)):
         if not support:
             hint = "Streams need an engine whose transactions have several statements, see docs/reference/engines.md."
-            raise EngineError(f"{engine.name} cannot write a stream: {name}: {support}", hint=hint)
+            raise EngineError(f"{engine.name} cannot write a stream: {name}: {support}", hint=hint, code="FFT-603")
 
 
 class StreamSessionizer:
@@ -127,9 +127,9 @@ class StreamSessionizer:
     ) -> None:
         keys = (key,) if isinstance(key, str) else tuple(key)
         if not keys:
-            raise StreamError("sessions need a key: the column with the owner of a session")
+            raise StreamError("sessions need a key: the column with the owner of a session", code="FFT-804")
         if not gap_minutes > 0:
-            raise StreamError(f"gap_minutes must be more than 0, not {gap_minutes}")
+            raise StreamError(f"gap_minutes must be more than 0, not {gap_minutes}", code="FFT-804")
         _refuse_values(event_time_unit, {"allowed_lateness": allowed_lateness, "max_ahead": max_ahead}, max_dead_share)
         self._engine = warehouse.engine
         refuse_engine(self._engine)
@@ -188,7 +188,7 @@ class StreamSessionizer:
                 before = self._state()
                 state = before or StreamState()
                 if polled is not None and (polled.epoch, polled.position) != (state.epoch, state.position):
-                    raise BusyError(f"another process wrote to the stream {target} in the meantime")
+                    raise BusyError(f"another process wrote to the stream {target} in the meantime", code="FFT-805")
                 intake = take_in(batch, self._rules, state, now, takes_nul=engine.spelling.takes_nul)
                 counts = self._applied(intake, state, now)
                 refuse_dead_share(counts["dead"], intake.given, self._share)
@@ -200,7 +200,7 @@ class StreamSessionizer:
         engine, is_there = self._engine, self.target in self._engine.inspect([self.target])
         if is_there and not state.counts:
             hint = "Name another target, or drop that table."
-            raise StreamError(f"{self.target} exists and was not written by a stream", hint=hint)
+            raise StreamError(f"{self.target} exists and was not written by a stream", hint=hint, code="FFT-803")
         counts = self._sink.keep(intake, now, self.target if is_there else None, state.watermark)
         if not is_there and counts["events"]:
             query = self._sink.all_sessions(intake.watermark)
@@ -232,12 +232,12 @@ class StreamSessionizer:
 def _refuse_values(unit: str | None, times: Mapping[str, object], share: float | None) -> None:
     """Raise StreamError for a setting with an invalid value."""
     if unit is not None and unit not in UNITS:
-        raise StreamError(f"event_time_unit must be one of {', '.join(UNITS)}, not {unit!r}")
+        raise StreamError(f"event_time_unit must be one of {', '.join(UNITS)}, not {unit!r}", code="FFT-804")
     for name, value in times.items():
         if value is not None and not (isinstance(value, timedelta) and value >= timedelta(0)):
-            raise StreamError(f"{name} must be a timedelta of 0 or more, not {value!r}")
+            raise StreamError(f"{name} must be a timedelta of 0 or more, not {value!r}", code="FFT-804")
     if share is not None and not 0 <= share <= 1:
-        raise StreamError(f"max_dead_share must be from 0 to 1, not {share}")
+        raise StreamError(f"max_dead_share must be from 0 to 1, not {share}", code="FFT-804")
 
 
 def next_state(
@@ -260,7 +260,9 @@ def refuse_dead_share(dead: int, given: int, share: float | None) -> None:
     """Raise StreamError if the share of bad records in a batch is larger than allowed."""
     if share is not None and given and dead / given > share:
         hint = "Correct what sends them, or raise max_dead_share: they are kept in the table __dead then."
-        raise StreamError(f"{dead} of {given} records are bad, more than the allowed share of {share:g}", hint=hint)
+        raise StreamError(
+            f"{dead} of {given} records are bad, more than the allowed share of {share:g}", hint=hint, code="FFT-802"
+        )
 
 
 @contextmanager

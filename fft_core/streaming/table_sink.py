@@ -67,7 +67,9 @@ class TableSink:
             return
         if not names:
             hint = "Declare the columns with their types, as in columns: {id: integer}."
-            raise StreamError("no event has arrived yet, so the columns of its table are not known", hint=hint)
+            raise StreamError(
+                "no event has arrived yet, so the columns of its table are not known", hint=hint, code="FFT-806"
+            )
         with self.engine.frames.query(rows.select(names)) as query:
             yield self._new(query, table, names, upserts=upserts), counts
 

@@ -135,7 +135,9 @@ def fitted(
                 arrays[name] = rows.column(name)
         elif on_schema_change == "fail":
             hint = "Set on_schema_change: append_new_columns, or ignore."
-            raise StreamError(f"events have a new column {name!r}, and on_schema_change is fail", hint=hint)
+            raise StreamError(
+                f"events have a new column {name!r}, and on_schema_change is fail", hint=hint, code="FFT-806"
+            )
     return fit.result(rows, arrays)
 
 
@@ -231,7 +233,9 @@ def _declared_kinds(engine: Session, declared: Mapping[str, str]) -> dict[str, A
         schema = engine.frames.read(_nothing(engine, types)).schema
     except StatementError as error:
         said = ", ".join(f"{name}: {kind}" for name, kind in declared.items())
-        raise StreamError(f"the database cannot store the declared types ({said}): {error.problem.message}") from error
+        raise StreamError(
+            f"the database cannot store the declared types ({said}): {error.problem.message}", code="FFT-806"
+        ) from error
     return {name: schema.field(name).type for name in schema.names}
 
 
@@ -265,4 +269,4 @@ def _cast(column: Any, kind: Any, name: str, errors: list[str | None]) -> Any:
     try:
         return pa.chunked_array([pa.array(values, kind)])
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-        raise StreamError(f"the column {name!r} cannot be stored as {kind}: {error}") from error
+        raise StreamError(f"the column {name!r} cannot be stored as {kind}: {error}", code="FFT-806") from error

@@ -72,6 +72,8 @@ def _as_written(path: Path, change: Callable[[str], str]) -> str:
 class UpdateRefusedError(FftError):
     """The rows of a case cannot be updated in place."""
 
+    default_code = "FFT-512"
+
 
 def _updated(text: str, result: UnitTestResult, model: str, mismatch: Mismatch) -> str:
     """Return the text of a file with new rows in one expectation. Raises UpdateRefusedError."""

@@ -340,6 +340,7 @@ def _refuse_newer(engine: Session) -> int:
             f"the build records were written by a newer version of FFT (format {number}, this one knows "
             f"{len(_MIGRATIONS)})",
             hint="Upgrade fft-dagster.",
+            code="FFT-701",
         )
     return number
 

@@ -61,7 +61,7 @@ def readable_history(home: Path) -> Iterator[None]:
             if os.environ.get("DAGSTER_HOME")
             else ("fft clean --history removes it; tables and build records stay.")
         )
-        raise FftError(f"the history of runs in {home} cannot be read: {said}", hint=hint) from error
+        raise FftError(f"the history of runs in {home} cannot be read: {said}", hint=hint, code="FFT-902") from error
 
 
 def run_work(

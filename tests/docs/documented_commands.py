@@ -32,6 +32,7 @@ COMMANDS: dict[str, How] = {
     "fft build shop --dry-run": "run",
     "fft run shop --select domains --no-cache": "run",
     "fft doctor shop": "run",
+    "fft explain FFT-110": "run",
     "fft seed shop": "run",
     "fft test shop": "run",
     "fft test shop --select users --jobs 2": "run",

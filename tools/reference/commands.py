@@ -17,7 +17,7 @@ _EXIT_CODES: Mapping[int, str] = {
     0: "all is well; warnings count as well",
     1: "the project is invalid, something that it needs is missing, or a model failed",
     2: "a check of severity error or a unit test failed; also a command line that cannot be understood",
-    99: "an error in FFT itself, or below it; the trace is in `.fastflowtransform/logs/`",
+    99: "a bug in FFT or in a library that it uses; the traceback is in `.fastflowtransform/logs/`",
     130: "interrupted",
 }
 

@@ -75,9 +75,11 @@ def explained_names(model: Model, setting: str = "") -> Iterator[None]:
     try:
         yield
     except AmbiguousColumnError as error:
-        raise increment_error(model, f"{setting}{error.problem.message}", error.problem.hint or "") from error
+        raise increment_error(
+            model, f"{setting}{error.problem.message}", error.problem.hint or "", error.code
+        ) from error
 
 
-def increment_error(model: Model, message: str, hint: str) -> IncrementError:
+def increment_error(model: Model, message: str, hint: str, code: str | None = None) -> IncrementError:
     """Return an error with the name of the model and the place of its config."""
-    return IncrementError(f"model {model.name!r}: {message}", where=model.config_location, hint=hint)
+    return IncrementError(f"model {model.name!r}: {message}", where=model.config_location, hint=hint, code=code)

@@ -70,6 +70,7 @@ def storable(frame: pa.Table) -> pa.Table:
         raise EngineError(
             f"the frame cannot be stored: its columns {repeated[0]!r} and {repeated[1]!r} are the same name to DuckDB",
             hint="Rename or drop one of them.",
+            code="FFT-413",
         )
     columns = [_storable(field, column) for field, column in zip(frame.schema, frame.columns, strict=True)]
     fields = [field.with_type(column.type) for field, column in zip(frame.schema, columns, strict=True)]
@@ -128,6 +129,7 @@ def unstorable(field: pa.Field[Any], what: str) -> EngineError:
     return EngineError(
         f"the frame cannot be stored: column {field.name!r} ({field.type}) has {what}",
         hint="Round it or cast it in the model, for example to text.",
+        code="FFT-413",
     )
 
 
@@ -137,4 +139,5 @@ def beyond_digits(columns: Sequence[str], said: str) -> EngineError:
     return EngineError(
         f"column {names} holds a number of more than 38 digits: {said.splitlines()[0]}",
         hint=f"Cast it in SQL: cast({columns[0]} as varchar)",
+        code="FFT-414",
     )

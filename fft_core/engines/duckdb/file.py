@@ -316,6 +316,7 @@ class _Patience:
             raise BusyError(
                 f"{self._path} is open in another process: {holder or 'an unknown process'}",
                 hint="DuckDB lets one process write to a file. Close the other one, or wait for it.",
+                code="FFT-222",
             )
         if holder and holder not in self._said:
             _log.warning("waiting for %s, which is open in another process: %s", self._path, holder)
@@ -334,13 +335,14 @@ class _Patience:
                 f"{self._path} is open in this process already: {holder}",
                 hint="Open it as duckdb.connect(path) does, without config and not read-only, and close it after use; "
                 "or take a connection of ours: FftDuckDBResource, or context.resources.fft_warehouse.session().",
+                code="FFT-222",
             )
         time.sleep(0.05)
 
 
 def _refuse_cancelled(cancelled: threading.Event) -> None:
     if cancelled.is_set():
-        raise EngineError("the statement was interrupted")
+        raise EngineError("the statement was interrupted", code="FFT-604")
 
 
 def shared_file(

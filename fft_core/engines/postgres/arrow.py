@@ -41,7 +41,7 @@ def read(cursor: psycopg.Cursor[Any], sql: str) -> pa.Table:
     assert result is not None  # a statement was executed
     fields = [_Field((result.fname(i) or b"").decode(), result.ftype(i), result.fmod(i)) for i in range(result.nfields)]
     if not fields:
-        raise EngineError("the query has no columns", hint="Name at least one column.")
+        raise EngineError("the query has no columns", hint="Name at least one column.", code="FFT-601")
     with cursor.copy(f"copy ({sql}\n) to stdout (format csv)".encode()) as copy:
         content = b"".join(copy)
     names = [field.name for field in fields]
@@ -66,6 +66,7 @@ class _Field:
         return EngineError(
             f"column {self.name!r} ({spelled}) holds a value that an Arrow table cannot store: {why}",
             hint=f"Cast it in SQL, for example cast({self.name} as text).",
+            code="FFT-414",
         )
 
 

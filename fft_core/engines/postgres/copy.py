@@ -59,6 +59,7 @@ def unstorable(field: pa.Field[Any], what: str) -> EngineError:
     return EngineError(
         f"the frame cannot be stored: column {field.name!r} ({field.type}) has {what}",
         hint="Round it or cast it in the model, for example to text.",
+        code="FFT-413",
     )
 
 

@@ -126,6 +126,7 @@ def refusal(relation: Relation, why: str) -> EngineError:
     return EngineError(
         f"{relation} cannot be replaced: {why}",
         hint="Nothing was changed. Change or drop the named objects, build, and create them again.",
+        code="FFT-461",
     )
 
 

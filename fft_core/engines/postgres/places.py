@@ -38,6 +38,7 @@ class PostgresPlaces:
             raise EngineError(
                 f"the other profile is on another Postgres database: {theirs}, but this one is on {ours}",
                 hint="One statement reads one database. Put both environments into schemas of one database.",
+                code="FFT-223",
             )
         return looking_at(self._session, namespace(settings))
 

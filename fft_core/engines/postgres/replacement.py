@@ -88,7 +88,9 @@ class Replacement:
         ):
             word = "a type"
         if word is not None:
-            raise EngineError(f"{relation} is {word}, and a model cannot have its name", hint="Rename one of them.")
+            raise EngineError(
+                f"{relation} is {word}, and a model cannot have its name", hint="Rename one of them.", code="FFT-461"
+            )
 
     def _existing(self, relation: Relation) -> Existing | None:
         rows = self._session.fetch(

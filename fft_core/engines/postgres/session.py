@@ -141,11 +141,13 @@ class PostgresSession(BaseSession):
                 raise EngineError(
                     f"{part!r} is longer than {LONGEST_NAME} bytes, and Postgres would cut it",
                     hint="Choose a shorter name.",
+                    code="FFT-606",
                 )
         if catalog is not None and catalog != self._database:
             raise EngineError(
                 f"{name!r} would be in the database {catalog!r}, but the session uses {self._database!r}",
                 hint="A Postgres session uses one database: set a schema instead.",
+                code="FFT-603",
             )
         return super().relation(name, schema)
 
@@ -191,7 +193,7 @@ class PostgresSession(BaseSession):
             self.execute("begin")
             yield
             if self._cancelled.is_set():  # between two statements, for example while a Python model runs
-                raise EngineError("the statement was interrupted")
+                raise EngineError("the statement was interrupted", code="FFT-604")
             self.execute("commit")
         except BaseException:
             self._roll_back()
@@ -292,7 +294,10 @@ class PostgresSession(BaseSession):
             self.trace.ended(sql, started)
         if self._cut_name:
             raise StatementError(
-                self._cut_name, sql=sql, hint=f"Postgres cuts names at {LONGEST_NAME} bytes: choose a shorter one."
+                self._cut_name,
+                sql=sql,
+                hint=f"Postgres cuts names at {LONGEST_NAME} bytes: choose a shorter one.",
+                code="FFT-606",
             )
 
 
@@ -300,14 +305,14 @@ def _explained(error: psycopg.Error, sql: str, *, is_closed: bool, is_interrupte
     message = str(error).strip()
     match error:
         case errors.QueryCanceled() if is_interrupted or "user request" in message:  # the message may be translated
-            return EngineError("the statement was interrupted")
+            return EngineError("the statement was interrupted", code="FFT-604")
         case errors.QueryCanceled():
             hint = "Is a statement_timeout set for the role or the database, in the dsn or in PGOPTIONS?"
             return StatementError(message, sql=sql, hint=hint)
         case errors.LockNotAvailable() | errors.DeadlockDetected() | errors.SerializationFailure():
             return BusyError(f"another session holds a lock: {message}", hint="Try again later.")
     if is_closed:
-        return BusyError(f"the connection was lost: {message}", hint="Try again later.")
+        return BusyError(f"the connection was lost: {message}", hint="Try again later.", code="FFT-221")
     return _rejected(error, message, sql)
 
 

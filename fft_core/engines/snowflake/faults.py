@@ -26,19 +26,22 @@ def explained(error: Error, sql: str, *, is_interrupted: bool) -> EngineError:
     said = _NUMBER.sub("", (error.raw_msg or error.msg or str(error)).strip())
     if error.errno in _CANCELLED:
         return (
-            EngineError("the statement was interrupted")
+            EngineError("the statement was interrupted", code="FFT-604")
             if is_interrupted
             else BusyError(
                 f"Snowflake cancelled the statement: {said}",
                 hint="Is a STATEMENT_TIMEOUT_IN_SECONDS set, or was it ended there?",
+                code="FFT-604",
             )
         )
     if error.errno in _BUSY:
         return BusyError(f"another session holds a lock: {said}", hint="Try again later.")
     if error.errno in _SIGNED_OUT:
-        return BusyError(f"the session has ended: {said}", hint="Try again: the next try signs in again.")
+        return BusyError(
+            f"the session has ended: {said}", hint="Try again: the next try signs in again.", code="FFT-221"
+        )
     if error.errno in _LOST:
-        return BusyError(f"the connection was lost: {said}", hint="Try again later.")
+        return BusyError(f"the connection was lost: {said}", hint="Try again later.", code="FFT-221")
     return _rejected(error, said, sql)
 
 

@@ -43,7 +43,9 @@ class SnowparkFrames:
         *before, last = frame.queries["queries"]
         after = frame.queries["post_actions"]
         if not last.lstrip().lower().startswith(("select", "with", "(")):
-            raise EngineError("the frame is not a query", hint="Return a query made from the model's input frames.")
+            raise EngineError(
+                "the frame is not a query", hint="Return a query made from the model's input frames.", code="FFT-410"
+            )
         for statement in before:
             self._session.execute(statement)
         try:

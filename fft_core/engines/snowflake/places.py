@@ -30,5 +30,6 @@ class SnowflakePlaces:
             raise EngineError(
                 f"the other profile is on another account: {settings['account']}, but this one is on {self._account}",
                 hint="One statement reads one account. Put both environments into databases or schemas of one account.",
+                code="FFT-223",
             )
         return looking_at(self._session, namespace(settings))

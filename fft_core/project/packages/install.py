@@ -122,7 +122,7 @@ def _staging(root: Path) -> Iterator[Path]:
         with tempfile.TemporaryDirectory(dir=folder, prefix=".new-", ignore_cleanup_errors=True) as staging:
             yield Path(staging)
     except OSError as error:
-        raise FftError(f"{folder} cannot be written to: {error.strerror or error}") from error
+        raise FftError(f"{folder} cannot be written to: {error.strerror or error}", code="FFT-711") from error
 
 
 def _fetched(
@@ -140,7 +140,7 @@ def _fetched(
         try:
             commit = _clone(root, package, staging / package.name / "repo", pin)
         except _GitError as error:
-            problems.append(Problem(f"package {package.name!r}: {error}", package.where, error.hint))
+            problems.append(Problem(f"package {package.name!r}: {error}", package.where, error.hint, code="FFT-172"))
             continue
         new = replace(package.wanted, commit=commit)
         write_json_file(staging / package.name / INSTALLED, asdict(new))

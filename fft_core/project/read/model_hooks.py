@@ -60,4 +60,4 @@ def _unread(
         if target not in inputs:
             known = "A hook may name inputs of its model, and the model itself as {{ this }}."
             hint = nearest(str(target), map(str, inputs)) or known
-            yield Problem(f"{key} names {str(target)!r}, which the model does not read", where, hint)
+            yield Problem(f"{key} names {str(target)!r}, which the model does not read", where, hint, code="FFT-162")

@@ -60,7 +60,9 @@ def comment_problems(text: str, path: Path, lexis: Lexis) -> list[Problem]:
         else:
             continue
         hint = "Jinja in SQL comments is ignored. Close the comment after it, or write {# ... #}."
-        problems.append(Problem(f"template error: {message}", Location(path, text.count("\n", 0, at) + 1), hint))
+        problems.append(
+            Problem(f"template error: {message}", Location(path, text.count("\n", 0, at) + 1), hint, code="FFT-130")
+        )
     return problems
 
 
