@@ -49,7 +49,7 @@ types: $(READY)
 	@$(BIN)/mypy
 
 test: lint types
-	@$(BIN)/pytest -n auto
+	@$(BIN)/pytest -n auto --dist worksteal
 	@echo
 	@echo "All checks passed. Next: make example"
 

@@ -402,7 +402,7 @@ def page(results: Sequence[str], matrix: str, models: int) -> str:
 # Benchmarks
 
 Made by `make bench`. Whole processes, each in turn with the one to compare with; medians. Trust the ratios: the machine
-is shared. MB is the largest resident set. For the meaning of the numbers, see [speed.md](speed.md).
+is shared. MB is the largest resident set. For the meaning of the numbers, see [Speed](speed.md).
 
 {datetime.now(UTC):%Y-%m-%d}, {machine}, DuckDB {duckdb.__version__}, workload of {models} models.
 

@@ -247,7 +247,7 @@ class PlanOptions:
         self,
         among: Among | None = None,
         patience_seconds: int | None = None,
-        afterwards: Callable[[Warehouse], None] | None = None,
+        afterwards: Callable[[Run, Warehouse], None] | None = None,
         *,
         begins: bool = False,
     ) -> tuple[Run, Plan]:
@@ -270,12 +270,12 @@ class PlanOptions:
         with (
             nullcontext(run.sessions.of_thread())
             if begins and run.project.hooks
-            else run.open(read_only=True, patience_seconds=patience_seconds) as warehouse,
+            else run.open(read_only=True, patience_seconds=patience_seconds, late=True) as warehouse,
             cancelled_by_ctrl_c(warehouse.engine.interrupt),
         ):
             plan = run.plan(warehouse, chosen)
             if afterwards is not None:
-                afterwards(warehouse)
+                afterwards(run, warehouse)
             return run, plan
 
 

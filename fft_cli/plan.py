@@ -13,7 +13,7 @@ from fft_cli.options import PlanOptions
 from fft_cli.terminal import echo, echo_json, style
 
 if TYPE_CHECKING:
-    from fft_core import Decision, Plan
+    from fft_core import Decision, Plan, Run, Warehouse
     from fft_core.operations.orphans import Orphan
 
 PATIENCE_SECONDS = 60  # a build waits for others as long as its profile says; a plan does not
@@ -32,9 +32,11 @@ def command(options: PlanOptions, verbose: bool, as_json: bool) -> None:
     from fft_core.operations.orphans import find_orphans
 
     orphans: list[Orphan] = []
-    _, plan = options.make_plan(
-        patience_seconds=PATIENCE_SECONDS, afterwards=lambda warehouse: orphans.extend(find_orphans(warehouse))
-    )
+
+    def look(run: Run, warehouse: Warehouse) -> None:
+        orphans.extend(find_orphans(warehouse, rows=run.rebuilder.memory.look(warehouse).rows))
+
+    _, plan = options.make_plan(patience_seconds=PATIENCE_SECONDS, afterwards=look)
     print_plan(plan, as_json=as_json, verbose=verbose)
     left = [orphan for orphan in orphans if orphan.kind]
     if left and not as_json:

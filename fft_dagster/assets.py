@@ -51,6 +51,12 @@ def project_assets(
         run: The run that the assets are for, if any: it knows which nodes may be built.
         resource_prefix: The prefix of the keys of the project's resources.
         taken: Names of steps that other assets use.
+
+    >>> from fft_core import load_project
+    >>> from fft_dagster import project_assets
+    >>> assets = project_assets(load_project("shop"), names={"users", "domains"})
+    >>> [asset.key.to_user_string() for asset in assets]
+    ['users', 'domains']
     """
     bound, run = bound_project(project, translator), run or Run(project)
     steps = StepNames(bound, taken)
@@ -63,7 +69,13 @@ def project_assets(
 
 
 def source_specs(project: Project, translator: FftTranslator | None = None) -> list[dg.AssetSpec]:
-    """Return the sources of a project as external assets."""
+    """Return the sources of a project as external assets.
+
+    >>> from fft_core import load_project
+    >>> from fft_dagster import source_specs
+    >>> [spec.key.to_user_string() for spec in source_specs(load_project("shop"))]
+    ['crm/orders']
+    """
     bound = bound_project(project, translator)
     return [marked(bound.translator.get_asset_spec(source, project), bound) for source in project.sources.values()]
 
@@ -75,7 +87,19 @@ def source_checks(
     resource_prefix: str = "",
     taken: Collection[str] = (),
 ) -> list[dg.AssetChecksDefinition]:
-    """Return the checks of the sources: one definition for each source with checks."""
+    """Return the checks of the sources: one definition for each source with checks.
+
+    Args:
+        project: A loaded project.
+        translator: The mapping of sources to assets.
+        resource_prefix: The prefix of the keys of the project's resources.
+        taken: Names of steps that other assets use.
+
+    >>> from fft_core import load_project
+    >>> from fft_dagster import source_checks
+    >>> [key.name for checks in source_checks(load_project("shop")) for key in checks.check_keys]
+    ['not_null_id']
+    """
     steps = _SourceSteps.named(project, translator, resource_prefix, taken)
     return [steps.of_checks(source) for source in project.sources.values() if project.checks_of(source.name)]
 
@@ -87,7 +111,19 @@ def freshness_checks(
     resource_prefix: str = "",
     taken: Collection[str] = (),
 ) -> list[dg.AssetChecksDefinition]:
-    """Return a check for each source with a freshness limit. It blocks nothing, as old rows are still valid rows."""
+    """Return a check for each source with a freshness limit. It blocks nothing, as old rows are still valid rows.
+
+    Args:
+        project: A loaded project.
+        translator: The mapping of sources to assets.
+        resource_prefix: The prefix of the keys of the project's resources.
+        taken: Names of steps that other assets use.
+
+    >>> from fft_core import load_project
+    >>> from fft_dagster import freshness_checks
+    >>> [key.name for checks in freshness_checks(load_project("shop")) for key in checks.check_keys]
+    ['freshness']
+    """
     steps = _SourceSteps.named(project, translator, resource_prefix, taken)
     return [steps.of_freshness(source) for source in project.sources.values() if source.freshness]
 

@@ -63,11 +63,13 @@ def build_definitions(
         unit_tests: Whether the cases of tests/unit become checks, which jobs of the models leave out.
 
     Raises:
-        ProjectError: with all problems of the project.
-        ProjectError: also for checks that cannot be gates.
+        ProjectError: with all problems of the project, and of checks that cannot be gates.
         FftError: an asset would be stored as the table of a model, a seed or another asset.
 
-    >>> defs = build_definitions("example_project", env="test")  # doctest: +SKIP
+    >>> from fft_dagster import build_definitions
+    >>> defs = build_definitions("shop")
+    >>> sorted(key.to_user_string() for key in defs.resolve_asset_graph().materializable_asset_keys)
+    ['domains', 'raw_orders', 'raw_users', 'users']
     """
     advise_on_storage()
     given = _variables_of_environment() if variables is None else variables
@@ -100,7 +102,22 @@ def project_definitions(
     unit_tests: bool = False,
     run: Run | None = None,
 ) -> dg.Definitions:
-    """Return the definitions of a loaded project, or of the models and seeds in `names` only."""
+    """Return the definitions of a loaded project, or of the models and seeds in `names` only.
+
+    Args:
+        project: A loaded project.
+        assets, asset_checks, translator, resources, executor: As for `build_definitions`.
+        names: The models and seeds to make assets for; None: all.
+        jobs: Jobs that the definitions contain.
+        resource_prefix, declare_sources, unit_tests: As for `build_definitions`.
+        run: The run that the assets are for, if any: it knows which nodes may be built.
+
+    >>> from fft_core import load_project
+    >>> from fft_dagster import project_definitions
+    >>> defs = project_definitions(load_project("shop"), names={"raw_users", "users"})
+    >>> defs.resolve_implicit_global_asset_job_def().execute_in_process().success
+    True
+    """
     translator = translator or FftTranslator()
     found = gated(project, asset_checks, translator)
     project, own_checks = found.project, found.others

@@ -18,10 +18,15 @@ except ModuleNotFoundError as error:
 class FftDuckDBResource(DuckDBResource):
     """A DuckDBResource for a file that FFT builds: its connections work beside FFT's steps and other processes.
 
-    DuckDBResource itself requires a configuration of its own, with which DuckDB refuses a file that is open with
-    another one; and its connections and those of other processes do not wait for each other.
+    DuckDBResource connects with a configuration of its own. DuckDB refuses such a connection if the file is open with
+    another configuration. Also, connections of DuckDBResource do not wait for those of other processes.
 
-    >>> dg.Definitions(resources={"duckdb": FftDuckDBResource.of(load_project("shop"))})  # doctest: +SKIP
+    >>> from fft_core import load_project
+    >>> from fft_dagster import FftDuckDBResource
+    >>> duckdb_resource = FftDuckDBResource.of(load_project("shop"))
+    >>> with duckdb_resource.get_connection() as connection:
+    ...     connection.sql("select 42").fetchall()
+    [(42,)]
     """
 
     catalog: str | None = None

@@ -26,7 +26,14 @@ _importing: ContextVar[frozenset[Path]] = ContextVar("importing", default=frozen
 
 @dataclass(frozen=True)
 class Gated:
-    """A project with its gates, and the remaining checks, which Dagster runs by itself."""
+    """A project with its gates, and the remaining checks, which Dagster runs by itself.
+
+    >>> from fft_core import load_project
+    >>> from fft_dagster import Gated, gated
+    >>> found = gated(load_project("shop"))
+    >>> isinstance(found, Gated), [check.name for check in found.project.checks_of("users")], found.others
+    (True, ['unique_id'], ())
+    """
 
     project: Project
     others: tuple[Any, ...]  # Any: the other types that dg.Definitions takes as checks
@@ -45,6 +52,20 @@ def gated(project: Project, asset_checks: Iterable[Any] = (), translator: FftTra
 
     Raises:
         ProjectError: with each declared check that does not exist, and each that cannot be a gate.
+
+    >>> import dagster as dg
+    >>> import pandas
+    >>> from fft_core import load_project
+    >>> from fft_dagster import FftTranslator, gated
+    >>> @dg.asset_check(asset="users")
+    ... def has_rows(users: pandas.DataFrame) -> dg.AssetCheckResult:
+    ...     return dg.AssetCheckResult(passed=len(users) > 0)
+    >>> class AllAreGates(FftTranslator):
+    ...     def is_gate(self, spec, node):
+    ...         return True
+    >>> found = gated(load_project("shop"), [has_rows], AllAreGates())
+    >>> [check.name for check in found.project.checks_of("users")]
+    ['unique_id', 'has_rows']
     """
     return _Gates(project, translator or FftTranslator()).joined(list(asset_checks))
 

@@ -33,6 +33,18 @@ class FftIOManager(dg.IOManager):
         warehouse: The value of the resource "fft_warehouse".
         translator: The translator of the assets, unless it is FftTranslator.
         project: The project whose relations are meant; None: the asset's own project.
+
+    >>> import dagster as dg
+    >>> import pandas
+    >>> from fft_core import load_project
+    >>> from fft_dagster import FftIOManager, WarehouseSessions
+    >>> sessions = WarehouseSessions(load_project("shop"))
+    >>> manager = FftIOManager(sessions)
+    >>> cities = pandas.DataFrame({"city": ["Graz"]})
+    >>> manager.handle_output(dg.build_output_context(asset_key="cities"), cities)
+    >>> manager.load_input(dg.build_input_context(asset_key="cities"))["city"].to_list()
+    ['Graz']
+    >>> sessions.close()
     """
 
     def __init__(
@@ -162,9 +174,17 @@ def fft_io_manager(
         translator: The translator of the assets, unless it is FftTranslator.
         warehouse: The key of the resource that opens the warehouse.
 
-    >>> dg.Definitions(  # doctest: +SKIP
-    ...     resources={"fft_warehouse": warehouse_resource(project), "io_manager": fft_io_manager(project)}
-    ... )
+    >>> import dagster as dg
+    >>> import pandas
+    >>> from fft_core import load_project
+    >>> from fft_dagster import fft_io_manager, warehouse_resource
+    >>> @dg.asset
+    ... def cities() -> pandas.DataFrame:
+    ...     return pandas.DataFrame({"city": ["Graz"]})
+    >>> project = load_project("shop")
+    >>> resources = {"fft_warehouse": warehouse_resource(project), "io_manager": fft_io_manager(project)}
+    >>> dg.materialize([cities], resources=resources).success
+    True
     """
 
     def manager(context: dg.InitResourceContext) -> FftIOManager:

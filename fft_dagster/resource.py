@@ -46,8 +46,23 @@ _CONFIG = {
 class WarehouseSessions:
     """The sessions of steps: `session()` returns a session for each thread on the process's one connection.
 
-    The database is opened by the first step that needs it. `tell` is a callback for the outcomes of steps, for callers
-    that run the steps in their own process and need more than Dagster's events.
+    The database is opened by the first step that needs it.
+
+    Args:
+        project: A loaded project.
+        request: The cache mode, and the nodes to build in any case.
+        tell: A callback for the outcomes of steps, for callers that run the steps in their own process and need more
+            than Dagster's events.
+        run: The planned run of the steps, if any.
+        defer: The environment for inputs that are neither in the run nor built here; empty: FFT_DEFER.
+
+    >>> from fft_core import load_project
+    >>> from fft_dagster import WarehouseSessions
+    >>> sessions = WarehouseSessions(load_project("shop"))
+    >>> with sessions.session() as warehouse:
+    ...     str(warehouse.relation("users"))
+    'shop.main.users'
+    >>> sessions.close()
     """
 
     def __init__(
@@ -131,6 +146,18 @@ class ProjectWarehouses:
     """The sessions of each project, for merged definitions of several projects.
 
     For an asset beside the models it behaves as the `WarehouseSessions` of the asset's own project.
+
+    >>> import dagster as dg
+    >>> from fft_dagster import ProjectWarehouses, build_definitions
+    >>> places = []
+    >>> @dg.asset(required_resource_keys={"fft_warehouse"})
+    ... def place(context: dg.AssetExecutionContext) -> None:
+    ...     warehouses: ProjectWarehouses = context.resources.fft_warehouse
+    ...     with warehouses.session() as warehouse:
+    ...         places.append(str(warehouse.relation("users")))
+    >>> job = build_definitions("shop", assets=[place]).resolve_implicit_global_asset_job_def()
+    >>> job.execute_in_process(asset_selection=[place.key]).success, places
+    (True, ['shop.main.users'])
     """
 
     def __init__(self, request: Request | None = None, tags: Mapping[str, str] | None = None, defer: str = "") -> None:
@@ -225,10 +252,18 @@ SHARED_WAREHOUSE = dg.ResourceDefinition(
 def warehouse_resource(project: Project, tell: Tell | None = None, run: Run | None = None) -> dg.ResourceDefinition:
     """Return the resource of a project: its profile's database, closed at the end of the run (or of a step's process).
 
-    `tell` is called in the threads of the steps with the outcome of each; `run` is the planned run of the steps, if
-    any.
+    Args:
+        project: A loaded project.
+        tell: A callback for the outcome of each step, called in the thread of the step.
+        run: The planned run of the steps, if any.
 
-    >>> dg.Definitions(resources={"fft_warehouse": warehouse_resource(project)})  # doctest: +SKIP
+    >>> import dagster as dg
+    >>> from fft_core import load_project
+    >>> from fft_dagster import warehouse_resource
+    >>> with dg.build_resources({"fft_warehouse": warehouse_resource(load_project("shop"))}) as resources:
+    ...     with resources.fft_warehouse.session() as warehouse:
+    ...         str(warehouse.relation("users"))
+    'shop.main.users'
     """
 
     @dg.resource(

@@ -26,8 +26,13 @@ def asset_selection(
     Raises:
         FftError: an expression is not valid.
 
-    >>> project = load_project("shop")  # doctest: +SKIP
-    >>> dg.define_asset_job("nightly", asset_selection(project, "tag:nightly+"))  # doctest: +SKIP
+    >>> import dagster as dg
+    >>> from fft_core import load_project
+    >>> from fft_dagster import asset_selection
+    >>> selection = asset_selection(load_project("shop"), "+domains", exclude=["kind:seed"])
+    >>> job = dg.define_asset_job("nightly", selection)
+    >>> str(job.selection)
+    'key:"domains" or key:"users"'
     """
     translator = translator or FftTranslator()
     names = sorted(select(project, expressions, exclude))

@@ -56,7 +56,11 @@ def stream_sensor(
     Raises:
         RequestError: one of the names is not a stream.
 
-    >>> sensor = stream_sensor(load_project("clicks"), backlog=100_000, age_seconds=60)  # doctest: +SKIP
+    >>> from fft_core import load_project
+    >>> from fft_dagster import stream_sensor
+    >>> sensor = stream_sensor(load_project("shop"), streams=["visits"], backlog=100_000, age_seconds=60)
+    >>> sensor.name
+    'shop_streams'
     """
     translator = bound_project(project, translator).translator
     chosen = _chosen(project, streams)

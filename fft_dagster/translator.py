@@ -26,9 +26,14 @@ _NOT_IN_TAGS = re.compile(r"[^A-Za-z0-9_.\-]+")
 class FftTranslator:
     """The default naming policy. Override a method to change the names, groups and descriptions of assets.
 
+    >>> from fft_core import load_project
+    >>> from fft_dagster import FftTranslator, project_assets
     >>> class Prefixed(FftTranslator):
     ...     def get_asset_key(self, node):
     ...         return super().get_asset_key(node).with_prefix("warehouse")
+    >>> assets = project_assets(load_project("shop"), Prefixed(), names={"users", "domains"})
+    >>> [asset.key.to_user_string() for asset in assets]
+    ['warehouse/users', 'warehouse/domains']
     """
 
     _known_relations: tuple[Project, Callable[[str | SourceName], Relation]] | None = None

@@ -25,7 +25,13 @@ from fft_dagster.translator import FftTranslator
 
 
 def unit_test_specs(project: Project, translator: FftTranslator | None = None) -> list[dg.AssetSpec]:
-    """Return an external asset for each model with unit tests; a chain belongs to its last model."""
+    """Return an external asset for each model with unit tests; a chain belongs to its last model.
+
+    >>> from fft_core import load_project
+    >>> from fft_dagster import unit_test_specs
+    >>> [spec.key.to_user_string() for spec in unit_test_specs(load_project("shop"))]
+    ['unit_tests/users']
+    """
     translator = translator or FftTranslator()
     return [
         dg.AssetSpec(
@@ -51,6 +57,11 @@ def unit_test_checks(
         project: A loaded project.
         translator: The mapping of models to assets.
         taken: Names of steps that other assets use.
+
+    >>> from fft_core import load_project
+    >>> from fft_dagster import unit_test_checks
+    >>> [key.name for checks in unit_test_checks(load_project("shop")) for key in checks.check_keys]
+    ['lower_case']
     """
     bound = bound_project(project, translator)
     names = StepNames(bound, taken)
@@ -60,8 +71,13 @@ def unit_test_checks(
 def unit_test_selection(project: Project, translator: FftTranslator | None = None) -> dg.AssetSelection:
     """Select all unit tests, and nothing else: for a job of their own.
 
-    >>> project = load_project("shop")  # doctest: +SKIP
-    >>> dg.define_asset_job("unit_tests", unit_test_selection(project))  # doctest: +SKIP
+    >>> import dagster as dg
+    >>> from fft_core import load_project
+    >>> from fft_dagster import build_definitions, unit_test_selection
+    >>> job = dg.define_asset_job("unit_tests", unit_test_selection(load_project("shop")))
+    >>> defs = dg.Definitions.merge(build_definitions("shop", unit_tests=True), dg.Definitions(jobs=[job]))
+    >>> defs.resolve_job_def("unit_tests").execute_in_process().success
+    True
     """
     keys = [spec.key for spec in unit_test_specs(project, translator)]
     return dg.AssetSelection.checks_for_assets(*keys)

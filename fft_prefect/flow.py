@@ -118,7 +118,7 @@ def project_flow(
 
     >>> from fft_prefect import project_flow
     >>> flow = project_flow("shop")
-    >>> flow.name, sorted(flow.parameters.properties)  # doctest: +NORMALIZE_WHITESPACE
+    >>> flow.name, sorted(flow.parameters.properties)
     ('shop', ['cache', 'defer', 'dry_run', 'exclude', 'full_refresh', 'rebuild', 'select', 'vars'])
     """
     _refuse_values({"select": select, "exclude": exclude}, max_workers)

@@ -19,9 +19,14 @@ _MOST_DELAYS = 50
 class FftTranslator:
     """The names and descriptions of task runs and assets. Override a method to change them.
 
+    >>> from fft_core import Relation, load_project
+    >>> from fft_prefect import FftTranslator
     >>> class OnHost(FftTranslator):
     ...     def get_asset_key(self, node, relation, project):
     ...         return super().get_asset_key(node, relation, project).replace("://", "://db.example.com/")
+    >>> project = load_project("shop")
+    >>> OnHost().get_asset_key(project.models["users"], Relation("users", schema="main"), project)
+    'duckdb://db.example.com/main/users'
     """
 
     def get_task_name(self, node: Model | Seed | Source) -> str:

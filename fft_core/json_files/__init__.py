@@ -16,8 +16,33 @@ _EVERYBODY = 0o666  # less the permissions that the user's umask removes
 
 
 def json_text(value: Mapping[str, Any]) -> str:
-    """Return plain values as the text of a JSON file."""
-    return json_escaped(json.dumps(value, indent=2, ensure_ascii=False)) + "\n"
+    """Return plain values as the text of a JSON file: each key, and each item of its list or mapping, on its own line.
+
+    Python's encoder is written in C only if it does not indent.
+
+    >>> print(json_text({"nodes": [{"name": "a"}, {"name": "b"}], "count": 2}), end="")
+    {
+      "nodes": [
+        {"name": "a"},
+        {"name": "b"}
+      ],
+      "count": 2
+    }
+    """
+    lines = ",\n".join(f"  {_line(key)}: {_lines(item)}" for key, item in value.items())
+    return json_escaped(f"{{\n{lines}\n}}\n" if lines else "{}\n")
+
+
+def _lines(value: Any) -> str:
+    if isinstance(value, Mapping) and value:
+        return "{\n" + ",\n".join(f"    {_line(str(key))}: {_line(item)}" for key, item in value.items()) + "\n  }"
+    if isinstance(value, list | tuple) and value:
+        return "[\n" + ",\n".join(f"    {_line(item)}" for item in value) + "\n  ]"
+    return _line(value)
+
+
+def _line(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 def write_json_file(path: Path, value: Mapping[str, Any]) -> Path:

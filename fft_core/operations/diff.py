@@ -15,7 +15,7 @@ from fft_core.plan.records import BuildRecord, Published, Remembered
 from fft_core.project.model import Incremental, Model, Seed, Snapshot, Source, SourceName, Unique
 from fft_core.warehouse.elsewhere import find_elsewhere
 from fft_core.warehouse.published import remembered, without_names
-from fft_core.warehouse.records import recorded_relations
+from fft_core.warehouse.records import TABLE, read_rows, recorded_relations
 from fft_core.warehouse.source_versions import source_versions
 from fft_core.warehouse.warehouse import Warehouse
 
@@ -140,7 +140,8 @@ class _Sides:
         project = self._here.project
         ours = {node.name for node in project.stored()}
         if self._asked.names is None:
-            built = recorded_relations(self._there.engine, project.name, self._there.environment)
+            there, table = self._there, self._there.engine.relation(TABLE)
+            built = recorded_relations(read_rows(there.engine), project.name, there.environment, table)
             yield from sorted({recorded.node for recorded in built} - ours)
 
     def rows(self) -> Iterator[NodeRows]:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from fft_core.engines.protocol import RelationKind, Want
+from fft_core.engines.protocol import RelationKind, Row, Want
 from fft_core.errors import FftError
 from fft_core.names import Relation
 from fft_core.project.model import python_view_table
-from fft_core.warehouse.records import RecordedRelation, delete_recorded, recorded_relations
+from fft_core.warehouse.records import TABLE, RecordedRelation, delete_recorded, read_rows, recorded_relations
 from fft_core.warehouse.warehouse import Warehouse
 
 
@@ -29,7 +29,9 @@ class Orphan:
     moved_to: Relation | None
 
 
-def find_orphans(warehouse: Warehouse, older_than: timedelta | None = None) -> tuple[Orphan, ...]:
+def find_orphans(
+    warehouse: Warehouse, older_than: timedelta | None = None, rows: Sequence[Row] | None = None
+) -> tuple[Orphan, ...]:
     """Return the orphans of this project in this environment, the newest first, so that views come before their inputs.
 
     Only relations that the records name with project, environment, place and stamp count: never a table of another
@@ -38,6 +40,7 @@ def find_orphans(warehouse: Warehouse, older_than: timedelta | None = None) -> t
     Args:
         warehouse: The environment; all schemas that the records name are searched.
         older_than: Leave out relations that were built within this time.
+        rows: The rows of all records, if they have been read already.
 
     Raises:
         StateError: the records cannot be read.
@@ -45,7 +48,8 @@ def find_orphans(warehouse: Warehouse, older_than: timedelta | None = None) -> t
     project, engine = warehouse.project, warehouse.engine
     nodes = {node.name: warehouse.place(node.name) for node in project.stored()}
     taken = {*nodes.values(), *(warehouse.place(name) for name in project.sources)}
-    known = recorded_relations(engine, project.name, warehouse.environment)
+    rows = read_rows(engine) if rows is None else rows
+    known = recorded_relations(rows, project.name, warehouse.environment, engine.relation(TABLE))
     if older_than is not None:
         known = tuple(one for one in known if one.built_at <= datetime.now(UTC) - older_than)
     gone = [recorded for recorded in known if recorded.relation not in taken]

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
+
+from fft_core.json_files.artifacts import plain
 
 VERSION = 2
 _KINDS = {"code": str, "config": dict, "environment": str, "environment_names": list, "place": str, "inputs": dict}
@@ -90,11 +92,11 @@ class Fingerprint:
     @property
     def digest(self) -> str:
         """The digest of all parts: 64 hexadecimal digits."""
-        return digest_of(asdict(self))
+        return digest_of(plain(self))
 
     def to_json(self) -> str:
         """Return the parts as text that `from_json` reads."""
-        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+        return json.dumps(plain(self), sort_keys=True, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str) -> Fingerprint | None:

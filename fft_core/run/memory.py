@@ -7,14 +7,17 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from fft_core.engines.late import LateSession
+from fft_core.engines.protocol import Row
 from fft_core.names import Relation
 from fft_core.plan.decide import reached_by_views
 from fft_core.plan.fingerprint import NodeIdentity
 from fft_core.plan.records import BuildRecord, Published, Remembered
 from fft_core.project.model import Project, SourceName
 from fft_core.run.deferred import Deferred
+from fft_core.run.known_facts import facts_of
+from fft_core.warehouse.published import Facts, remembered
 from fft_core.warehouse.published import published_nodes as published_nodes
-from fft_core.warehouse.published import remembered
 from fft_core.warehouse.source_versions import source_version
 from fft_core.warehouse.warehouse import Warehouse
 
@@ -35,6 +38,7 @@ class Look:
         openings: The number of times that the process had opened the database by then, see `Session.openings`.
         remembered: The records, and the states of the relations.
         deferred: The nodes and sources that are read from another environment.
+        rows: The rows of all records, as they were read.
         mark: The change mark of the database. If it is the same later, nothing was committed since the look; see
             `Versions.change_mark`.
     """
@@ -44,6 +48,7 @@ class Look:
     remembered: Remembered
     deferred: Deferred = field(default_factory=Deferred)
     mark: Hashable | None = None
+    rows: Sequence[Row] = ()
 
 
 class Memory:
@@ -70,8 +75,10 @@ class Memory:
         with self._lock:
             if self._look is None:
                 mark = self._mark(warehouse)
-                deferred, known = self._read(warehouse)
-                self._look = Look(self._number, warehouse.engine.openings(), known, deferred, mark)
+                facts = facts_of(warehouse)
+                deferred, known = self._known(warehouse, facts)
+                openings = warehouse.engine.openings()
+                self._look = Look(self._number, openings, known, deferred, mark, facts.records)
             if self._deferral is not None:
                 warehouse.defer(self._look.deferred.relations)
             return self._look
@@ -146,11 +153,13 @@ class Memory:
         with self._lock:
             self._source_versions.pop(str(name), None)
 
-    def _read(self, warehouse: Warehouse) -> tuple[Deferred, Remembered]:
-        known = remembered(warehouse)
+    def _known(self, warehouse: Warehouse, facts: Facts) -> tuple[Deferred, Remembered]:
+        known = remembered(warehouse, facts)
         return self._deferral.look(warehouse, known) if self._deferral else (Deferred(), known)
 
     def _mark(self, warehouse: Warehouse) -> Hashable | None:
+        if isinstance(warehouse.engine, LateSession):  # for plans only, which never ask whether a look still holds
+            return None
         if self._one_of_each_catalog is None:
             places = (warehouse.place(node.name) for node in self._project.stored())
             self._one_of_each_catalog = tuple({place.catalog: place for place in places}.values())

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-from fft_core.build.publish import BuildResult
 from fft_core.checks.results import CheckFailedError, CheckResult, JudgedView
 from fft_core.errors import FftError
 from fft_core.names import Relation
 from fft_core.project.model import Model, Seed, Source
 from fft_core.run.results import CheckRunResult, HttpRunResult, NodeKind, NodeRunResult, RunError
-from fft_core.run.turn import ReuseResult
+
+if TYPE_CHECKING:
+    from fft_core.build.publish import BuildResult
+    from fft_core.run.turn import ReuseResult
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,8 @@ def not_started(node: Model | Seed | Source, relation: Relation | None) -> NodeR
 
 def ended_with_rows(step: NodeRunResult, found: BuildResult | ReuseResult) -> StepEnded:
     """Return the end of a step that built or reused a node."""
+    from fft_core.build.publish import BuildResult  # a run without builds does not need it
+
     is_built = isinstance(found, BuildResult)
     result = replace(
         step,

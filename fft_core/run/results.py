@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeAlias, get_args
 from fft_core.checks.results import CheckResult, Judged
 from fft_core.errors import FftError
 from fft_core.json_files import write_json_file
-from fft_core.json_files.artifacts import Part, artifact_path, read_json_file, spelled
+from fft_core.json_files.artifacts import Part, artifact_path, plain, read_json_file, spelled
 from fft_core.plan.decide import Reason, ReasonKind
 from fft_core.project.model import Outcome, Severity
 
@@ -225,7 +225,7 @@ class NodeRunResult:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values, as the schema describes them."""
-        return {**asdict(self), "started_at": spelled(self.started_at)}
+        return {**plain(self), "started_at": spelled(self.started_at)}
 
     @classmethod
     def from_json(cls, part: Part) -> NodeRunResult:

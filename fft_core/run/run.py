@@ -162,19 +162,25 @@ class Run:
             return sessions
         return sessions.prepared(lambda warehouse: self.rebuilder.settle(warehouse))
 
-    def open(self, *, read_only: bool = False, patience_seconds: int | None = None) -> Warehouse:
+    def open(self, *, read_only: bool = False, patience_seconds: int | None = None, late: bool = False) -> Warehouse:
         """Open the database apart from the run's own sessions, as for a plan before the run; the caller closes it.
 
         Args:
             read_only: Change nothing and create no database, as for plans and queries.
             patience_seconds: The longest wait for other processes, if the profile allows a longer one.
+            late: With `read_only`, for one thread: open the database only when a statement needs it.
 
         Raises:
             ProfileError: the profile cannot be used.
             MissingDriverError, ConnectError, BusyError: the database cannot be opened.
         """
         return open_warehouse(
-            self.project, self.profile, read_only=read_only, patience_seconds=patience_seconds, compiler=self.compiler
+            self.project,
+            self.profile,
+            read_only=read_only,
+            patience_seconds=patience_seconds,
+            compiler=self.compiler,
+            late=late,
         )
 
     def order(self) -> tuple[Model | Seed, ...]:

@@ -28,7 +28,7 @@ class KafkaSource:
     of uncommitted transactions are left out.
 
     Args:
-        servers: The brokers, as in `bootstrap.servers` of librdkafka: "localhost:9092".
+        servers: The brokers, as in `bootstrap.servers` of librdkafka: "broker.example.com:9092".
         topic: The topic, which must exist.
         format: The format of a message: an object of JSON, or Avro with `schema`.
         schema: The text of an Avro schema; the five bytes of a schema registry before a message are skipped.

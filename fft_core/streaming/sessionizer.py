@@ -100,9 +100,9 @@ class StreamSessionizer:
     >>> from fft_core.streaming import StreamSessionizer
     >>> frame = pandas.DataFrame({"user_id": [1, 1], "ts": ["2026-01-01 10:00", "2026-01-01 10:20"], "amount": [2, 3]})
     >>> with open_warehouse(load_project("shop"), path=":memory:") as warehouse:
+    ...     measures = {"pageviews": "count(*)", "revenue": "sum(amount)"}
     ...     sessionizer = StreamSessionizer(
-    ...         warehouse, target="fct_sessions", key="user_id", event_time="ts", gap_minutes=30,
-    ...         measures={"pageviews": "count(*)", "revenue": "sum(amount)"},
+    ...         warehouse, "fct_sessions", key="user_id", event_time="ts", gap_minutes=30, measures=measures
     ...     )
     ...     result = sessionizer.process_batch(frame)
     ...     warehouse.engine.fetch("select user_id, events, revenue, is_closed from fct_sessions")

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 if TYPE_CHECKING:
     import pyarrow as pa
 
-Position: TypeAlias = Mapping[str, Any]  # Any: values of JSON; {} is the start of the stream
+Position: TypeAlias = Mapping[str, Any]  # Any: values of JSON
+"""A position in a source, as a value of JSON; `{}` is the start of the stream."""
 
 PARTITION, OFFSET, ERROR, BYTES = "_ff_partition", "_ff_offset", "_ff_error", "_ff_bytes"
 META = (PARTITION, OFFSET, ERROR, BYTES)

@@ -24,6 +24,7 @@ LEVELS: Mapping[str, str] = {
     "concurrent": "Threads build beside each other; readers see old rows or new ones; statements are interrupted",
     "frames": "Frames come back as they went, with their types",
 }
+"""The levels of the contract of engines, with the behavior that each of them tests."""
 
 
 _Test: TypeAlias = Callable[Concatenate[Any, _P], None]  # Any: the class of the author

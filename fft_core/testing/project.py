@@ -21,7 +21,7 @@ def make_project(
     settings: Mapping[str, object] | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> Project:
-    """Write a project into a folder and load it; existing files stay, so that a test can change it and load it again.
+    """Write a project into a folder and load it. Other files in the folder stay.
 
     Args:
         root: The folder.
@@ -35,6 +35,8 @@ def make_project(
         ProjectError: with every problem of the files.
 
     >>> import tempfile
+    >>> from pathlib import Path
+    >>> from fft_core.testing import make_project
     >>> root = Path(tempfile.mkdtemp())
     >>> [model.name for model in make_project(root, {"models/users.ff.sql": "select 1 as id"}).order()]
     ['users']

@@ -3,26 +3,53 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
-from fft_core.engines.protocol import Want
+from fft_core.engines.protocol import Row, Want
 from fft_core.engines.spec.attachments import attachments_from_json
 from fft_core.engines.spec.known import known_functions
 from fft_core.names import Relation
+from fft_core.names.functions import Definition
 from fft_core.plan.records import BuildRecord, Definitions, Published, Remembered
 from fft_core.project.model import Model, Seed
-from fft_core.warehouse.records import read_records
+from fft_core.warehouse.records import TABLE, read_rows, records_of
 from fft_core.warehouse.warehouse import Warehouse
 
 
-def remembered(warehouse: Warehouse) -> Remembered:
-    """Read all facts that a plan of the project compares with. Raises StateError if the records cannot be read."""
+@dataclass(frozen=True)
+class Facts:
+    """All that is read of a database for a plan, except the versions of sources.
+
+    Attributes:
+        definitions: The user-defined objects of the database.
+        records: The rows of the build records.
+        published: The state of the existing relations of models and seeds, by node.
+    """
+
+    definitions: tuple[Definition, ...]
+    records: tuple[Row, ...]
+    published: Mapping[str, Published]
+
+
+def read_facts(warehouse: Warehouse) -> Facts:
+    """Read the facts of a database. Raises StateError if the records cannot be read."""
     engine = warehouse.engine
-    found = tuple(engine.versions.definitions())
-    definitions = Definitions(engine.dialect, found, partial(known_functions, engine.name), partial(_place, warehouse))
-    stored = warehouse.project.stored()
-    records, published = read_records(engine, warehouse.place_text), published_nodes(warehouse, stored)
+    definitions, records = tuple(engine.versions.definitions()), tuple(read_rows(engine))
+    return Facts(definitions, records, published_nodes(warehouse, warehouse.project.stored()))
+
+
+def remembered(warehouse: Warehouse, facts: Facts | None = None) -> Remembered:
+    """Return all that a plan of the project compares with, from facts; they are read if none are given.
+
+    Raises:
+        StateError: the records cannot be read.
+    """
+    engine, facts = warehouse.engine, facts or read_facts(warehouse)
+    known, place = partial(known_functions, engine.name), partial(_place, warehouse)
+    definitions = Definitions(engine.dialect, facts.definitions, known, place)
+    records = records_of(facts.records, str(engine.relation(TABLE)), warehouse.place_text)
+    published, stored = facts.published, warehouse.project.stored()
     places = {node.name: warehouse.place_text(node.name) for node in stored}
     moved = {name: now for name, now in places.items() if name in records and records[name].relation != now}
     others = {name for name in moved if records[name].environment not in (None, warehouse.environment)}

@@ -38,6 +38,7 @@ _COLUMNS = "node_name, relation, data_version, stamp, row_count, checks, built_a
 # Columns that a plan does not need are read as well: a lost column is an error before anything is built.
 _PLACE = "fingerprint, project, environment, relation_path"
 _MORE_COLUMNS = ("", "", "fingerprint", _PLACE, f"{_PLACE}, attached", f"{_PLACE}, attached, measures")
+_BUILT_AT = _COLUMNS.split(", ").index("built_at")
 _HINT = "`fft cache clear --all` removes all build records: then every model is built once more."
 
 
@@ -52,18 +53,32 @@ def read_records(engine: Session, place: Callable[[str], str] | None = None) -> 
     Raises:
         StateError: the records cannot be read, or were written by a newer version. No plan can be made then.
     """
+    return records_of(read_rows(engine), str(engine.relation(TABLE)), place)
+
+
+def read_rows(engine: Session) -> list[Row]:
+    """Read the rows of all records, the oldest first; the times of builds are in UTC, or a text says what is wrong.
+
+    Raises:
+        StateError: the table cannot be read, or was written by a newer version.
+    """
     meta, migrations = engine.relation(TABLE), engine.relation(MIGRATIONS_TABLE)
     try:
         present = engine.inspect([meta, migrations])
         if meta not in present or migrations not in present:
-            return {}
+            return []
         more = _MORE_COLUMNS[_refuse_newer(engine)]
         if not more:
-            return {}
+            return []
         rows = engine.fetch(f"select {_COLUMNS}, {more} from {_newest(engine, meta)} order by built_at, run_id")
     except StatementError as error:
         raise _unreadable(meta, error) from error
-    return {row[0]: _record(row, str(meta), engine.types) for row in _one_each(rows, place).values()}
+    return [(*row[:_BUILT_AT], _utc_or_fault(row[_BUILT_AT], engine.types), *row[_BUILT_AT + 1 :]) for row in rows]
+
+
+def records_of(rows: Iterable[Row], table: str, place: Callable[[str], str] | None = None) -> Mapping[str, BuildRecord]:
+    """Return the record of each node from the rows of all records; see `read_records`. Raises StateError."""
+    return {row[0]: _record(row, table) for row in _one_each(rows, place).values()}
 
 
 def _newest(engine: Session, meta: Relation) -> str:
@@ -151,38 +166,38 @@ class RecordedRelation:
     keeps_history: bool
 
 
-def recorded_relations(engine: Session, project: str, environment: str) -> tuple[RecordedRelation, ...]:
-    """Return all relations that this project recorded in this environment, the newest first.
+def recorded_relations(
+    rows: Sequence[Row], project: str, environment: str, table: Relation
+) -> tuple[RecordedRelation, ...]:
+    """Return all relations that a project recorded in an environment, the newest first.
 
     Records of other projects, and records of older versions, which have no project, are left out.
 
+    Args:
+        rows: The rows of all records, see `read_rows`.
+        project: The name of the project.
+        environment: The environment, see `Warehouse.environment`.
+        table: The table of the records, for messages.
+
     Raises:
-        StateError: the table cannot be read, or was written by a newer version.
+        StateError: a record cannot be read.
     """
-    meta, migrations = engine.relation(TABLE), engine.relation(MIGRATIONS_TABLE)
     try:
-        if len(engine.inspect([meta, migrations])) < 2 or _refuse_newer(engine) < 3:
-            return ()
-        literal = engine.spelling.literal
-        rows = engine.fetch(
-            f"select node_name, relation_path, stamp, built_at, parts from {_newest(engine, meta)} "
-            f"where project = {literal(project)} and environment = {literal(environment)} "
-            "and relation_path is not null order by built_at desc"
-        )
-        return tuple(_recorded(*row, types=engine.types) for row in rows)
-    except StatementError as error:
-        raise _unreadable(meta, error) from error
+        return tuple(found for row in reversed(rows) if (found := _recorded(row, project, environment)) is not None)
     except (ValueError, TypeError) as error:
-        raise StateError(f"the build records in {meta} cannot be read: {error}", hint=_HINT) from error
+        raise StateError(f"the build records in {table} cannot be read: {error}", hint=_HINT) from error
 
 
-def _recorded(
-    node: str, path: str, stamp: str, built_at: object, parts: str | None, *, types: Types
-) -> RecordedRelation:
-    catalog, schema, name = json.loads(path)
+def _recorded(row: Row, project: str, environment: str) -> RecordedRelation | None:
+    node, _, _, stamp, _, _, built_at, _, _, parts, _, *owner = row
+    if owner[:2] != [project, environment] or not owner[2]:
+        return None
+    if not isinstance(built_at, datetime):
+        raise ValueError(f"built_at is {built_at}")
+    catalog, schema, name = json.loads(owner[2])
     fingerprint = Fingerprint.from_json(parts) if parts else None
     is_history = fingerprint is not None and fingerprint.config.get("materialized") == "snapshot"
-    return RecordedRelation(node, Relation(name, schema, catalog), stamp or "", _in_utc(built_at, types), is_history)
+    return RecordedRelation(node, Relation(name, schema, catalog), stamp or "", built_at, is_history)
 
 
 def delete_recorded(engine: Session, recorded: RecordedRelation) -> None:
@@ -351,7 +366,7 @@ def _last_migration(engine: Session) -> object:
     return 0 if number is None else number
 
 
-def _record(row: Row, table: str, types: Types) -> BuildRecord:
+def _record(row: Row, table: str) -> BuildRecord:
     node, relation, data_version, stamp, rows, checks, built_at, run_id, engine, parts, _, *owner = row
     try:
         if not isinstance(node, str):
@@ -359,7 +374,8 @@ def _record(row: Row, table: str, types: Types) -> BuildRecord:
         if rows is not None and not isinstance(rows, int):
             raise ValueError(f"row_count is {rows!r}, which is not a number")
         fingerprint = Fingerprint.from_json(parts) if parts else None
-        built_at = _in_utc(built_at, types)
+        if not isinstance(built_at, datetime):
+            raise ValueError(f"built_at is {built_at}")
         project, environment, path, attached, measured = (*owner, *[None] * 5)[:5]
         catalog, schema, name = (json.loads(path) if path else None) or (None, None, None)
         attachments_from_json(attached)  # raises ValueError for damaged text
@@ -402,6 +418,13 @@ def _in_utc(built_at: object, types: Types) -> datetime:
         return types.read_time(built_at).replace(tzinfo=UTC)
     except ValueError as error:
         raise ValueError(f"built_at is {error}") from error
+
+
+def _utc_or_fault(built_at: object, types: Types) -> datetime | str:
+    try:
+        return types.read_time(built_at).replace(tzinfo=UTC)
+    except ValueError as error:
+        return str(error)
 
 
 def _now() -> datetime:

@@ -10,6 +10,7 @@ from types import TracebackType
 
 from fft_core.compile.call import Compiler
 from fft_core.compile.render import Naming
+from fft_core.engines.late import late_session
 from fft_core.engines.protocol import Session, open_session
 from fft_core.engines.spec import LOCK_TIMEOUT
 from fft_core.engines.spec.masking import Masker
@@ -168,6 +169,7 @@ def open_warehouse(
     read_only: bool = False,
     patience_seconds: int | None = None,
     compiler: Compiler | None = None,
+    late: bool = False,
     **overrides: object,
 ) -> Warehouse:
     """Open the database that the project's profile names.
@@ -178,6 +180,7 @@ def open_warehouse(
         read_only: Change nothing and create no database, as for plans and queries.
         patience_seconds: The longest wait for other processes, if the profile allows a longer one.
         compiler: The compiler of the project, if it exists already.
+        late: With `read_only`, for one thread: open the database only when a statement needs it.
         overrides: Settings of the engine that override profile and variables, such as `path`.
 
     Raises:
@@ -193,6 +196,7 @@ def open_warehouse(
     settings = dict(profile.settings)
     if patience_seconds is not None and LOCK_TIMEOUT in settings:
         settings[LOCK_TIMEOUT] = min(patience_seconds, settings[LOCK_TIMEOUT])
-    engine = open_session(profile.engine, settings, read_only=read_only)
+    engine = late_session(profile.engine, settings) if late else None
+    engine = engine or open_session(profile.engine, settings, read_only=read_only)
     places = Places(project, engine.relation(""), profile.naming)
     return Warehouse(project, engine, _Shared(compiler or Compiler(project), project_masker(project), places))

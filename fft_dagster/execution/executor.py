@@ -134,7 +134,14 @@ class ThreadExecutor(Executor):
     },
 )
 def thread_executor(init_context: InitExecutorContext) -> ThreadExecutor:
-    """Return an executor for threads of one process: for work that a database does, and for hundreds of small steps."""
+    """Return an executor for threads of one process: for work that a database does, and for hundreds of small steps.
+
+    >>> import dagster as dg
+    >>> from fft_dagster import thread_executor
+    >>> defs = dg.Definitions(executor=thread_executor.configured({"max_concurrent": 8}))
+    >>> defs.executor.name
+    'threads'
+    """
     config: Mapping[str, Any] = init_context.executor_config  # Any: the schema above has checked the types
     return ThreadExecutor(
         RetryMode(next(iter(config["retries"]))),

@@ -29,10 +29,14 @@ def interruptible(cancel: Callable[[], None]) -> Iterator[None]:
     """Cancel the body early if its run is terminated; without effect outside of a step of `thread_executor`.
 
     `cancel` is called from another thread, repeatedly until the body has ended. The exception that the body then raises
-    is reported as an interruption of the step, and the run ends as canceled:
+    is reported as an interruption of the step, and the run ends as canceled.
 
-        with interruptible(cursor.interrupt):
-            cursor.execute(sql)
+    >>> import duckdb
+    >>> from fft_dagster import interruptible
+    >>> connection = duckdb.connect()
+    >>> with interruptible(connection.interrupt):
+    ...     connection.execute("select 42").fetchall()
+    [(42,)]
     """
     step_log = _step_log.get()
     if step_log is None:

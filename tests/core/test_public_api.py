@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import ast
-import doctest
 import importlib
 import re
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
-from written_projects import write_project
+from public_examples import run_example
 
 import fft_core
 import fft_core.compat
@@ -20,46 +20,28 @@ import fft_core.testing
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "reference" / "python-api.md"
-# The project of the README, with a source and a unit test.
-SHOP = {
-    "seeds/raw_users.csv": "id,email\n1,Ann@example.com\n2,bob@example.org\n",
-    "seeds/raw_orders.csv": "id,ordered_at\n1,2026-01-30 12:00:00\n",
-    "seeds/schema.yml": "columns: {raw_orders: {id: integer, ordered_at: timestamp}}\n",
-    "models/users.ff.sql": "select id, lower(email) as email from {{ ref('raw_users') }}\n",
-    "models/domains.ff.py": (
-        "import pandas as pd\nfrom fft_core import model\n\n\n@model(deps=['users'])\n"
-        "def domains(users: pd.DataFrame) -> pd.DataFrame:\n"
-        "    return users.assign(domain=users['email'].str.split('@').str[1])\n"
-    ),
-    "project.yml": "name: shop\nversion: '1'\ntests:\n  - {type: unique, table: users, column: id}\n",
-    "profiles.yml": "dev: {engine: duckdb, duckdb: {path: shop.duckdb}}\n",
-    "sources.yml": (
-        "version: 2\nsources:\n  - name: crm\n    tables:\n      - name: orders\n        identifier: raw_orders\n"
-        "        freshness: {loaded_at_field: ordered_at, warn_after: {count: 1, period: day}}\n"
-    ),
-    "tests/unit/users.yml": (
-        "model: users\ncases:\n  - name: lower case\n"
-        "    inputs: {raw_users: {rows: [{id: 1, email: Ann@example.com}]}}\n"
-        "    expect: {rows: [{id: 1, email: ann@example.com}]}\n"
-    ),
-}
 # Their examples are on the page, where they run, too.
 ON_THE_PAGE = {"publish_frame", "read_relation"}
 
 
 @pytest.mark.parametrize("name", [name for name in fft_core.__all__ if name not in ON_THE_PAGE])
 def test_the_example_of_a_public_name_runs(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a folder where `shop` lies; it imports all that it needs, the name itself included."""
-    write_project(tmp_path / "shop", SHOP)
-    monkeypatch.chdir(tmp_path)
-    text = getattr(fft_core, name).__doc__ or ""
-    example = doctest.DocTestParser().get_doctest(text, {}, name, None, None)
-    source = "".join(part.source for part in example.examples)
-    assert re.search(rf"^from fft_core import .*\b{name}\b", source, re.MULTILINE) or name in SEEN_BY_LOADING
-    assert not any(part.options for part in example.examples)
-    said: list[str] = []
-    ran = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(example, out=said.append)
-    assert ran.failed == 0, "".join(said)
+    run_example(fft_core, name, tmp_path, monkeypatch, imports=name not in SEEN_BY_LOADING)
+
+
+@pytest.mark.parametrize(
+    ("package", "name"),
+    [
+        (fft_core.streaming, "FileTailSource"),
+        (fft_core.streaming, "StreamSessionizer"),
+        (fft_core.testing, "make_project"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_the_example_of_a_name_for_streams_and_tests_runs(
+    package: ModuleType, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_example(package, name, tmp_path, monkeypatch)
 
 
 # They are values that a project or a plan holds: an example gets them from there.
@@ -132,7 +114,7 @@ def test_a_room_is_imported_by_its_name() -> None:
 
 
 def test_the_page_of_the_api_has_each_public_name() -> None:
-    named = re.findall(r"^\| (`.*?) \|", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    named = re.findall(r"^\| (\[?`.*?) \|", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
     found = [name for cell in named for name in re.findall(r"`(\w+)", cell)]
     assert sorted(found) == fft_core.__all__
 

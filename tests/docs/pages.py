@@ -12,7 +12,10 @@ DOCS = ROOT / "docs"
 README = ROOT / "README.md"
 GENERATED = sorted((DOCS / "reference" / "commands").glob("*.md"))
 DECISIONS = sorted((DOCS / "decisions").glob("*.md"))
+TUTORIAL = sorted((DOCS / "tutorial").glob("*.md"))  # they continue each other: see test_tutorial.py
 PAGES = [README, *sorted({*DOCS.rglob("*.md")} - {*GENERATED, *DECISIONS})]
+# Pages outside of docs/: those of the examples, and the one for contributors.
+READMES = [*sorted(ROOT.glob("example*/**/README.md")), ROOT / "CONTRIBUTING.md"]
 ALL_PAGES = [*PAGES, *GENERATED, *DECISIONS]
 
 

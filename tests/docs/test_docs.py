@@ -23,7 +23,20 @@ import pytest
 import yaml
 from documented_commands import COMMANDS, COVERED
 from fft_process import FFT, run_process
-from pages import ALL_PAGES, DECISIONS, DOCS, PAGES, README, ROOT, Block, blocks_of, commands_of, page_name
+from pages import (
+    ALL_PAGES,
+    DECISIONS,
+    DOCS,
+    PAGES,
+    README,
+    READMES,
+    ROOT,
+    TUTORIAL,
+    Block,
+    blocks_of,
+    commands_of,
+    page_name,
+)
 
 from fft_core import load_project
 from fft_core.plan.decide import ReasonKind
@@ -39,6 +52,7 @@ PRELUDES = {
 }
 OWN_FILES = {
     "environments.md",
+    "how-it-works.md",
     "incremental.md",
     "packages.md",
     "review.md",
@@ -46,6 +60,7 @@ OWN_FILES = {
     "streaming.md",
     "unit-tests.md",
 }  # pages whose commands build their files
+ALONE = [page for page in PAGES if page not in TUTORIAL]  # pages that do not continue another one
 START_SECONDS = 180
 
 
@@ -128,7 +143,7 @@ def test_every_known_command_is_still_documented() -> None:
     assert set(COVERED) <= set(COMMANDS)
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if has(page, "bash")], ids=page_name)
+@pytest.mark.parametrize("page", [page for page in ALONE if has(page, "bash")], ids=page_name)
 def test_the_commands_of_a_page_work_from_top_to_bottom(page: Path, request: pytest.FixtureRequest) -> None:
     """Files are written where the page shows them; what the page says is printed is what is printed."""
     checkout: Path = request.getfixturevalue("checkout" if page == README else "with_shop")
@@ -229,7 +244,7 @@ def stop(server: subprocess.Popen[bytes]) -> None:
 # Python, YAML
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES[1:] if has(page, "python")], ids=page_name)
+@pytest.mark.parametrize("page", [page for page in ALONE[1:] if has(page, "python")], ids=page_name)
 def test_the_python_of_a_page_runs(page: Path, with_shop: Path) -> None:
     """Blocks that are files are written; the others run as one program. Where there are only files, they are built.
 
@@ -288,6 +303,12 @@ def test_links_resolve(page: Path) -> None:
         if not path.is_relative_to(ROOT) or not path.exists() or (anchor and anchor not in headings(path)):
             broken.append(target)
     assert broken == []
+
+
+@pytest.mark.parametrize("page", [*ALL_PAGES, *READMES], ids=page_name)
+def test_a_link_is_named_by_the_title_of_its_page_and_not_by_its_file(page: Path) -> None:
+    text = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)
+    assert [name for name in re.findall(r"\[([^\]]+)\]\(", text) if name.strip("`").endswith(".md")] == []
 
 
 def test_every_page_is_in_the_navigation_of_the_site() -> None:

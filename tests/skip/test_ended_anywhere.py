@@ -126,4 +126,4 @@ def end_after_statements(made: Place, step: int, *, exactly_once: bool) -> int:
 def test_a_build_may_end_after_each_of_its_statements(tmp_path: Path, target: Target) -> None:
     with target.profile(str(tmp_path / "db.duckdb")) as profile:
         made = place(tmp_path / "project", {"profiles.yml": profile})
-        assert end_after_statements(made, 1, exactly_once=False) > len(NAMES)
+        assert end_after_statements(made, STEP, exactly_once=False) > len(NAMES)

@@ -66,7 +66,7 @@ def _entries(words: str, command: click.Command | None) -> Iterator[Entry]:
 
 
 def _overview(found: Mapping[str, Sequence[Entry]]) -> str:
-    lines = ["# fft", "", _MADE, "", f"{app.help} [cli.md](../cli.md) is the overview.", ""]
+    lines = ["# fft", "", _MADE, "", f"{app.help} [Command line](../cli.md) is the overview.", ""]
     for heading, entries in found.items():
         lines += [f"## {heading}", "", "| command | |", "|---|---|"]
         lines += [f"| [fft {entry.words}]({entry.file}) | {_cell(_text(entry.summary))} |" for entry in entries]

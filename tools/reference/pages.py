@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from tools.reference import commands, development
+from tools.reference import api, commands, development
 from tools.reference.parts import Maker, with_parts
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -14,6 +14,7 @@ COMMANDS = "reference/commands"
 PARTS: Mapping[str, Mapping[str, Maker]] = {
     "decisions/index.md": {"decisions": development.decisions},
     "development/architecture.md": {"rooms": development.rooms},
+    **api.PARTS,
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,16 @@ def namespace(settings: Mapping[str, Any]) -> Namespace:
     """Return the catalog and schema of a profile's relations."""
     catalog = settings.get("catalog") or own_catalog(settings.get("path") or MEMORY)
     return Namespace(settings.get("schema") or "main", catalog)
+
+
+def _mark(settings: Mapping[str, Any]) -> Hashable | None:
+    """Return a mark of the file of a profile; None for a profile of several files, or of a database in memory."""
+    path = settings.get("path") or MEMORY
+    if path == MEMORY or settings.get("attach"):
+        return None
+    from fft_core.engines.duckdb.file_marks import file_mark  # not needed to load a project
+
+    return file_mark([Path(path)])
 
 
 def _is_database(path: Path) -> bool:
@@ -89,4 +99,5 @@ SPEC = EngineSpec(
     needs_no_server=True,
     names_ignore_case=True,
     owns_file=_is_database,
+    mark=_mark,
 )

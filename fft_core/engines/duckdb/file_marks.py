@@ -6,6 +6,7 @@ it. The files are never opened here: closing one would release the locks that Du
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -35,7 +36,12 @@ def file_mark(paths: Iterable[Path]) -> FileMark | None:
                 continue
             except OSError:
                 return None
-            if stat.st_mtime > now - _YOUNG_SECONDS:
+            if stat.st_mtime > now - _YOUNG_SECONDS or _is_coarse(stat):
                 return None
             found.append((stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns))
     return tuple(found)
+
+
+def _is_coarse(stat: os.stat_result) -> bool:
+    """Whether the file system seems to count whole seconds: two commits in one second would have the same mark."""
+    return stat.st_mtime_ns % 1_000_000_000 == 0 and stat.st_ctime_ns % 1_000_000_000 == 0

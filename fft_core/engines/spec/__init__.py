@@ -7,7 +7,7 @@ Dagster on a machine that cannot open its database.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
@@ -246,6 +246,8 @@ class EngineSpec:
         names_ignore_case: Whether relations whose names differ only in case are one.
         family: The common name of related engines, for `ff_engine_family`; its own name if empty.
         aliases: Other names that templates may use for it, with `ff_is_engine`.
+        mark: Returns a mark of the database of a profile, without opening it: as long as the mark stays the same,
+            nothing has been committed there. None if this cannot be known.
         owns_file: Returns whether a file holds rows of this engine, so that `fft clean` keeps it.
     """
 
@@ -269,6 +271,7 @@ class EngineSpec:
     family: str = ""
     aliases: tuple[str, ...] = ()
     owns_file: Callable[[Path], bool] = field(default=lambda _: False)
+    mark: Callable[[Mapping[str, Any]], Hashable | None] | None = None
 
     @property
     def dialect(self) -> str:

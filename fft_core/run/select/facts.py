@@ -64,7 +64,7 @@ class _Asked:
     @cached_property
     def _modified(self) -> frozenset[str]:
         rebuilder = Rebuilder(self._project, self._run.identities, Request(), defer=self._run.defer)
-        with self._run.open(read_only=True) as warehouse:
+        with self._run.open(read_only=True, late=True) as warehouse:
             return rebuilder.modified(warehouse)
 
     @cached_property

@@ -1,0 +1,94 @@
+"""Facts of a database that an earlier command has read, as long as nothing has been committed there since.
+
+They lie in the user's cache folder, with the mark of the database. A plan of an unchanged project then opens no
+database, and imports no driver.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Hashable
+from dataclasses import fields
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from fft_core.engines.late import LateSession
+from fft_core.engines.spec import LOCK_TIMEOUT
+from fft_core.names.functions import Definition
+from fft_core.plan.records import Published
+from fft_core.project.read.cache_folder import ProjectCache
+from fft_core.project.read.plain_pickle import plain_bytes, plain_value
+from fft_core.version import VERSION
+from fft_core.warehouse.published import Facts, read_facts
+from fft_core.warehouse.warehouse import Warehouse
+
+FORMAT = 1
+
+
+def facts_of(warehouse: Warehouse) -> Facts:
+    """Return the facts of a database: those of an earlier command if they are still true, else read now.
+
+    Raises:
+        StateError: the records cannot be read.
+    """
+    engine: Any = warehouse.engine
+    if not isinstance(engine, LateSession) or engine.mark is None or engine.is_open:
+        return read_facts(warehouse)
+    cache, name, key = ProjectCache(warehouse.project.root), _name(engine), _key(warehouse, engine)
+    found = _read(cache, name, key, engine.mark)
+    if found is not None:
+        engine.rely_on_mark()
+        return found
+    facts, mark = read_facts(warehouse), engine.mark
+    engine.at_close(lambda: _write(cache, name, key, mark, facts))
+    return facts
+
+
+def _name(engine: LateSession) -> str:
+    """Return the file of the cache: one for each database."""
+    return f"facts-{hashlib.sha256(repr(_settings(engine)).encode()).hexdigest()[:16]}"
+
+
+def _key(warehouse: Warehouse, engine: LateSession) -> str:
+    """Return a digest of all that the facts depend on beside the database: versions, and the places of nodes."""
+    stored = warehouse.project.stored()
+    places = [(node.name, str(warehouse.place(node.name)), str(warehouse.backing(node))) for node in stored]
+    versions = [FORMAT, VERSION, *(_version(driver) for driver in engine.spec.drivers)]
+    return hashlib.sha256(repr((versions, _settings(engine), places)).encode()).hexdigest()
+
+
+def _settings(engine: LateSession) -> list[tuple[str, Any]]:
+    return sorted((name, value) for name, value in engine.settings.items() if name != LOCK_TIMEOUT)
+
+
+def _version(package: str) -> str:
+    """Return the folder of an installed package's metadata, whose name has its version; reading it takes 10 ms."""
+    found = find_spec(package)
+    if found is None or found.origin is None:
+        return ""
+    name = package.replace("-", "_")
+    return ", ".join(sorted(map(str, Path(found.origin).parents[1].glob(f"{name}-*.dist-info"))))
+
+
+def _read(cache: ProjectCache, name: str, key: str, mark: Hashable) -> Facts | None:
+    match plain_value(cache.read(name) or b""):
+        case (str(known), read_at, tuple(definitions), tuple(records), dict(published)) if (known, read_at) == (
+            key,
+            mark,
+        ):
+            states = {node: Published(*state) for node, state in published.items()}
+            return Facts(tuple(Definition(*parts) for parts in definitions), records, states)
+    return None
+
+
+def _write(cache: ProjectCache, name: str, key: str, mark: Hashable, facts: Facts) -> None:
+    definitions = tuple(_values(definition) for definition in facts.definitions)
+    published = {node: _values(state) for node, state in facts.published.items()}
+    content = plain_bytes((key, mark, definitions, facts.records, published))
+    if content is not None:
+        cache.write(name, content)
+
+
+def _values(value: Definition | Published) -> tuple[object, ...]:
+    return tuple(getattr(value, field.name) for field in fields(value))
