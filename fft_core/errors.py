@@ -63,6 +63,9 @@ class Problem:
         hint = f"\n    hint: {self.hint}" if self.hint else ""
         first, newline, rest = self.message.partition("\n")
         code = f" [{self.code}]" if self.code else ""
+        if self.code:  # TEMPORARY
+            import json  # TEMPORARY
+            with open("/tmp/codes-scratch/seen.jsonl", "a") as f_: f_.write(json.dumps([where + first, self.code]) + "\n")  # TEMPORARY
         return f"{where}{first}{code}{newline}{rest}{hint}"
 
     def masked(self, mask: Callable[[str], str]) -> Problem:
