@@ -65,7 +65,9 @@ class Problem:
         code = f" [{self.code}]" if self.code else ""
         if self.code:  # TEMPORARY
             import json  # TEMPORARY
-            with open("/tmp/codes-scratch/seen.jsonl", "a") as f_: f_.write(json.dumps([where + first, self.code]) + "\n")  # TEMPORARY
+
+            with open("/tmp/codes-scratch/seen.jsonl", "a") as f_:
+                f_.write(json.dumps([where + first, self.code]) + "\n")  # TEMPORARY
         return f"{where}{first}{code}{newline}{rest}{hint}"
 
     def masked(self, mask: Callable[[str], str]) -> Problem:

@@ -205,9 +205,11 @@ class Compiler:
         location = frames[-1].location if frames else model.location
         if isinstance(error, FftError):
             kind = ModelRaisedError if error.can_retry else ModelError
-            return kind(error.problem.message, where=error.problem.where or location, hint=error.problem.hint)
+            problem = error.problem
+            return kind(problem.message, where=problem.where or location, hint=problem.hint, code=error.code)
         said = f"{type(error).__name__}: {message_of(error)}".rstrip(": ")
-        return kind(f"model {model.name!r} raised {said}{lines}", where=location, hint=_hint_of(error, said))
+        message, hint = f"model {model.name!r} raised {said}{lines}", _hint_of(error, said)
+        return kind(message, where=location, hint=hint, code="FFT-411")
 
 
 def _hint_of(error: BaseException, said: str) -> str | None:

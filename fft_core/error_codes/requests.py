@@ -69,7 +69,7 @@ REQUESTS = (
     ErrorCode(
         222,
         "the database is in use",
-        "Another process holds the database file; DuckDB allows one process to write to a file.",
+        "Another process holds the database file, and only one process can write to it at a time.",
         "Close the other process, which the message names, or wait for it.",
     ),
     ErrorCode(

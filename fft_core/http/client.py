@@ -229,10 +229,10 @@ def _said(error: httpx.HTTPError | httpx.InvalidURL, request: httpx.Request) -> 
         )
     if isinstance(error, AnswerError):
         kind = ModelRaisedError if error.can_retry else ModelError
-        return kind(f"{where} returned {error}")
+        return kind(f"{where} returned {error}", code="FFT-415")
     kind = ModelRaisedError if isinstance(error, httpx.TransportError) else ModelError
     hint = "Check the address and the network. With --offline, only the cache is used."
-    return kind(f"{where} cannot be read: {type(error).__name__}", hint=hint)
+    return kind(f"{where} cannot be read: {type(error).__name__}", hint=hint, code="FFT-415")
 
 
 def _count(settings: HttpSettings, response: httpx.Response) -> None:

@@ -140,20 +140,20 @@ def test_sources_are_chosen(tmp_path: Path) -> None:
     with pytest.raises(FftError, match=r"'crm,' has a comma with an empty side"):
         chosen("crm,")
     assert chosen("nothing*") == []
-    with pytest.raises(FftError, match=r"'crm\.user' is not a source\s+hint: Did you mean 'crm\.users'"):
+    with pytest.raises(FftError, match=r"'crm\.user' is not a source \[FFT-\d+\]\s+hint: Did you mean 'crm\.users'"):
         chosen("crm.user")
 
 
 @pytest.mark.parametrize(
     ("block", "said"),
     [
-        ("loaded_at_field: x", "set warn_after, error_after, or both"),
+        ("loaded_at_field: x", "set warn_after, error_after, or both [FFT-106]"),
         (f"{BOTH}", "missing key 'loaded_at_field'"),
         (
             "loaded_at_field: x, warn_after: {count: 2, period: hour}, error_after: {count: 1, period: hour}",
-            "error_after is shorter than warn_after",
+            "error_after is shorter than warn_after [FFT-106]",
         ),
-        ("loaded_at_field: x, warn_after: {count: 2, period: week}", "unknown value 'week'"),
+        ("loaded_at_field: x, warn_after: {count: 2, period: week}", "unknown value 'week' [FFT-106]"),
         ("loaded_at_field: x, warn_after: {count: -2, period: day}", "greater than or equal to 0"),
         ("loaded_at_field: x, warn_afte: {count: 2, period: day}", "unknown key 'warn_afte'"),
     ],

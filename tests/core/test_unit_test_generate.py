@@ -112,7 +112,13 @@ def test_nothing_is_overwritten_unless_that_is_asked_for(bench: Bench) -> None:
     built(bench)
     path = bench.root / generated(bench, "spent", 2).path
     before = path.read_text()
-    with pytest.raises(FftError, match=r"tests/unit/spent_generated\.yml already exists\n.*or say --overwrite"):
+    with pytest.raises(
+        FftError,
+        match=(
+            r"tests/unit/spent_generated\.yml already exists \[FFT-\d+\]\n.*or use "
+            r"--overwrite"
+        ),
+    ):
         generated(bench, "spent", 3)
     assert path.read_text() == before
     assert generated(bench, "spent", 3, overwrite=True).rows == 3
@@ -125,7 +131,7 @@ def test_nothing_is_overwritten_unless_that_is_asked_for(bench: Bench) -> None:
 
 def test_what_cannot_be_generated(bench: Bench) -> None:
     bench.load(FILES)
-    with pytest.raises(FftError, match="'spend' is not a model\n    hint: Did you mean 'spent'"):
+    with pytest.raises(FftError, match="'spend' is not a model .FFT-[0-9]+.\n    hint: Did you mean 'spent'"):
         generated(bench, "spend")
     seed = {
         "models/named.ff.sql": "select lower(email) as address from {{ ref('raw_orders') }}",
@@ -135,7 +141,13 @@ def test_what_cannot_be_generated(bench: Bench) -> None:
         shop.build("raw_orders")
     with pytest.raises(FftError, match="address of 'named' is tagged pii, and no column of its inputs"):
         generated(bench, "named")
-    with pytest.raises(FftError, match=r"orders does not exist: no rows to take\n.*Build the model 'orders' first"):
+    with pytest.raises(
+        FftError,
+        match=(
+            r"orders does not exist: no rows to copy \[FFT-\d+\]\n.*Build the model "
+            r"'orders' first"
+        ),
+    ):
         generated(bench, "spent")
     assert not (bench.root / "tests").exists()
 

@@ -130,7 +130,7 @@ def test_an_engine_says_which_frames_its_models_can_be_given(folder: Path) -> No
     code = "from fft_core import model\nimport {0}\n\n\n@model(deps=['orders'])\ndef one(o: {0}.{1}):\n    return o\n"
     path = root / "models" / "one.ff.py"
     path.write_text(code.format("ibis", "Table"))
-    with pytest.raises(ProjectError, match=r"one\.ff\.py:6: .*ibis\.Table is no type of frame") as caught:
+    with pytest.raises(ProjectError, match=r"one\.ff\.py:6: .*ibis\.Table is not a type of frame") as caught:
         load_project(root)
     assert "There are toyframes.Frame, pandas.DataFrame" in str(caught.value)
     path.write_text(code.format("toyframes", "Frame"))

@@ -318,10 +318,10 @@ def _explained(error: psycopg.Error, sql: str, *, is_closed: bool, is_interrupte
 
 def _rejected(error: psycopg.Error, message: str, sql: str) -> StatementError:
     """Return the error without the parts of the message that it has as fields: the hint, and the line of SQL."""
-    hint, place = error.diag.message_hint, error.diag.statement_position
+    hint, place, code = error.diag.message_hint, error.diag.statement_position, None
     repeated = re.fullmatch(r'column "(.+)" specified more than once', message.partition("\n")[0])
     if repeated:
-        message = f"the query has two columns called {repeated[1]!r}"
+        message, code = f"the query has two columns called {repeated[1]!r}", "FFT-602"
         hint = hint or "Name each differently; of a join, select the columns of one side, or write `using (...)`."
     if hint:
         message = message.replace(f"\nHINT:  {hint}", "")
@@ -336,6 +336,7 @@ def _rejected(error: psycopg.Error, message: str, sql: str) -> StatementError:
         hint=hint,
         missing=missing.group(1) if missing else None,
         position=int(place) - 1 if place else None,
+        code=code,
     )
 
 

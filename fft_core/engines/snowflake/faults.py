@@ -51,7 +51,7 @@ def _rejected(error: Error, said: str, sql: str) -> StatementError:
     repeated = re.search(r"duplicate column name '(.+?)'", said)
     if repeated:
         said, hint = f"the query has two columns called {shown(repeated[1])!r}", _NAME_EACH
-        return StatementError(said, sql=sql, hint=hint, position=position)
+        return StatementError(said, sql=sql, hint=hint, position=position, code="FFT-602")
     missing = _OBJECT.search(said) if error.errno in _MISSING else None
     return StatementError(said, sql=sql, missing=_last_part(missing[1]) if missing else None, position=position)
 

@@ -222,7 +222,7 @@ def _commit(folder: Path, package: Declared, pin: Pin | None) -> str:
     if pin is not None:
         found = _resolved(folder, package, f"{pin.commit}^{{commit}}")
         if found is None:
-            message = f"commit {pin.commit[:12]} of {LOCK} is not in {package.wanted.git} now"
+            message = f"commit {pin.commit[:12]} of {LOCK} is no longer in {package.wanted.git}"
             raise _GitError(message, "To install the current commit: fft deps --upgrade")
         return found
     kind, name = package.shape.revision or ("default", "HEAD")

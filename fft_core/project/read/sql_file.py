@@ -65,7 +65,7 @@ def _parsed(
     try:
         tree = jinja.parse(visible)
     except jinja2.TemplateSyntaxError as error:
-        hint = None if visible == text else "Jinja in a SQL comment of this file is ignored: write {# ... #}."
+        hint = None if visible == text else "Jinja in SQL comments is ignored; this file has some: write {# ... #}."
         syntax = Problem(f"template error: {error.message}", Location(path, error.lineno), hint, code="FFT-130")
         return None, problems or [syntax]
     for node in tree.find_all((nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)):
