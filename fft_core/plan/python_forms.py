@@ -12,7 +12,7 @@ from fft_core.plan.python_values import NAMED, is_now
 
 _COMPUTED = "a module by a computed name"
 _ADDRESS = "the text of an object, which has its address in memory"
-_NOW = "the time 'now', as text"
+_NOW = "the text 'now', which means the current time"
 
 
 def volatile_by_form(tree: ast.Module, names: Names) -> Iterator[str]:

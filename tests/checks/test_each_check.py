@@ -328,7 +328,7 @@ def test_an_expression_that_cannot_be_evaluated_is_named(engine: Session) -> Non
 @pytest.mark.parametrize(
     ("rule", "before", "failing", "said"),
     [
-        (Drift("mean", "x", 0.5), {}, 0, "passed: the first build that measures it"),
+        (Drift("mean", "x", 0.5), {}, 0, "passed: first build with this measure"),
         (Drift("mean", "x", 0.5), {"mean": 4.0}, 0, "passed"),
         (Drift("mean", "x", 0.5), {"mean": 3.9}, 1, "3.9 before, 6 now"),
         (Drift("mean", "x", 0.5), {"mean": -6.0}, 1, "-6 before, 6 now"),

@@ -221,7 +221,7 @@ def test_the_command_line(tmp_path: Path, target: Target) -> None:
         assert "1 removed" in (said := fft("clean", str(tmp_path), "--failures"))
         assert name in said
         assert "nothing to remove" in fft("clean", str(tmp_path), "--failures")
-        assert "call the command twice" in fft("clean", str(tmp_path), "--failures", "--orphans")
+        assert "run the command twice" in fft("clean", str(tmp_path), "--failures", "--orphans")
         loaded(
             tmp_path, {**SHOP, "profiles.yml": profile, "project.yml": written.replace("id}", "id, severity: warn}")}
         )

@@ -221,29 +221,32 @@ def test_what_a_view_measures_is_kept_when_what_it_reads_is_built(tmp_path: Path
 @pytest.mark.parametrize(
     ("test", "said"),
     [
-        ("type: betwen, column: id", "unknown type 'betwen'. Did you mean 'between' or"),
-        ("type: unique, column: []", "tests.0.column: Value should have at least 1 item after validation, not 0"),
-        ("type: between, column: id, minimum: 1", "unknown key 'minimum' in tests.0. Did you mean 'min'?"),
-        ("type: between, column: id", "set min, max, or both"),
-        ("type: between, column: id, min: 2, max: 1", "max (1) is below min (2)"),
-        ("type: between, column: id, min: 1, max: 2024-01-01", "min and max are of two kinds"),
-        ("type: between, column: id, min: a", "'a' is not a bound: write a number, or a date as 2024-12-31"),
+        ("type: betwen, column: id", "unknown type 'betwen' [FFT-151]. Did you mean 'between' or"),
+        (
+            "type: unique, column: []",
+            "tests.0.column: Value should have at least 1 item after validation, not 0 [FFT-150]",
+        ),
+        ("type: between, column: id, minimum: 1", "unknown key 'minimum' in tests.0 [FFT-101]. Did you mean 'min'?"),
+        ("type: between, column: id", "set min, max, or both [FFT-150]"),
+        ("type: between, column: id, min: 2, max: 1", "max (1) is below min (2) [FFT-150]"),
+        ("type: between, column: id, min: 1, max: 2024-01-01", "min and max have two types"),
+        ("type: between, column: id, min: a", "'a' is not a bound: write a number, or a date as 2024-12-31 [FFT-150]"),
         ("type: between, column: id, min: .nan", "nan is not a bound"),
         ("type: between, column: id, min: yes", "True is not a bound"),
         ("type: matches_regex, column: id, pattern: '(?=a)'", "the pattern '(?=a)' has (?="),
         ("type: matches_regex, column: id, patern: a", "unknown key 'patern'"),
-        ("type: expression", "missing key 'expression' in tests.0"),
-        ("type: recency, column: id, max_delay_minutes: 1", "missing key 'group_by' in tests.0"),
-        ("type: recency, column: id, group_by: a, max_delay_minutes: 0", "greater than 0"),
+        ("type: expression", "missing key 'expression' in tests.0 [FFT-105]"),
+        ("type: recency, column: id, max_delay_minutes: 1", "missing key 'group_by' in tests.0 [FFT-105]"),
+        ("type: recency, column: id, group_by: a, max_delay_minutes: 0", "greater than 0 [FFT-150]"),
         ("type: column_types, columns: {}", "at least 1 item"),
-        ("type: column_types, columns: {a: text, A: text}", "the column 'a' is promised twice"),
-        ("type: drift, measure: mean", "mean is a measure of a column: set column"),
-        ("type: drift, column: id", "set measure to mean, null_share or distinct"),
-        ("type: drift, column: id, measure: row_count", "row_count is that of the table"),
-        ("type: drift, measure: median, column: id", "unknown value 'median'. Did you mean 'mean'?"),
+        ("type: column_types, columns: {a: text, A: text}", "the column 'a' is declared twice"),
+        ("type: drift, measure: mean", "mean is a measure of a column: set column [FFT-150]"),
+        ("type: drift, column: id", "set measure to mean, null_share or distinct [FFT-150]"),
+        ("type: drift, column: id, measure: row_count", "row_count measures the table"),
+        ("type: drift, measure: median, column: id", "unknown value 'median' [FFT-150]. Did you mean 'mean'?"),
         ("type: drift, max_change: -1", "greater than or equal to 0"),
-        ("type: drift, scope: delta", "unknown value 'delta'"),
-        ("type: row_count_equals, to: raws", "'raws' is not a model, seed or source. Did you mean 'raw'?"),
+        ("type: drift, scope: delta", "unknown value 'delta' [FFT-150]"),
+        ("type: row_count_equals, to: raws", "'raws' is not a model, seed or source [FFT-113]. Did you mean 'raw'?"),
         ("type: row_count_equals, column: id, to: raw", "tests.0.column"),
     ],
 )
@@ -264,7 +267,7 @@ def test_all_problems_are_said_at_once(tmp_path: Path) -> None:
 def test_a_source_has_no_build_to_compare_with(tmp_path: Path) -> None:
     source = SOURCE.format(schema="main").replace("row_count_equals: {to: orders}", "drift")
     (said,) = problems(tmp_path, {**SHOP, "sources.yml": source})
-    assert "drift compares a build with the one before, and crm.users is not built here" in said
+    assert "drift compares a build with the one before, and crm.users is not built here [FFT-150]" in said
     assert said.startswith("sources.yml:9: ")
 
 

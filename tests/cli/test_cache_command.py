@@ -89,5 +89,8 @@ def test_a_database_that_is_not_there_is_not_made_and_a_wrong_name_is_an_error(t
     assert fft("cache", "clear", root).lines[-1] == "0 forgotten, 4 without a record"
     assert not (root / "dev.duckdb").exists()
     wrong = fft("cache", "clear", root, "--select", "marts")
-    assert (wrong.code, wrong.err) == (2, "error: 'marts' is not a model or seed\n    hint: Did you mean 'mart'?\n")
+    assert (wrong.code, wrong.err) == (
+        2,
+        "error: 'marts' is not a model or seed [FFT-301]\n    hint: Did you mean 'mart'?\n",
+    )
     assert fft("cache", "clean").code == 2

@@ -97,7 +97,7 @@ def test_what_is_gone_is_listed_and_dropped_and_a_snapshot_only_if_asked_for(sho
     assert "3 would be removed" in listed.stdout
     assert shop.there(*ALL) == set(ALL)
     assert "history" in listed.stdout
-    assert "stays without --snapshots" in listed.stdout
+    assert "only --snapshots removes it" in listed.stdout
     removed = shop.fft("clean", "--orphans")
     assert (removed.returncode, removed.stdout.splitlines()[-1]) == (0, "3 removed"), removed.stderr
     assert shop.there(*ALL) == {"stays", "history"}
@@ -155,7 +155,9 @@ def test_a_seed_that_moves_leaves_its_old_place_until_it_is_cleaned(shop: Shop) 
     shop.build()
     (shop.root / "seeds" / "schema.yml").write_text("targets:\n  gone_seed: {schema: elsewhere}\n")
     shop.build()
-    assert "0 to build, 6 to reuse\n1 table or view of a model that is gone" in shop.fft("plan").stdout
+    assert ("0 to build, 6 to reuse\n1 table or view of a model that is no longer in the project") in shop.fft(
+        "plan"
+    ).stdout
     listed = shop.fft("clean", "--orphans")
     assert "elsewhere.gone_seed now" in listed.stdout
     assert shop.there("gone_seed") == set()

@@ -188,5 +188,5 @@ def test_a_place_is_not_copied_into_itself(tmp_path: Path) -> None:
             {"profiles.yml": "".join(f"{e}: {{engine: duckdb, duckdb: {{path: x.duckdb}}}}\n" for e in ("dev", "prod"))}
         )
         both.build(env="prod")
-        with pytest.raises(RequestError, match="lies in the same place"):
+        with pytest.raises(RequestError, match="is in the same place"):
             cloned(both)

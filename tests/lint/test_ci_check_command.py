@@ -109,6 +109,7 @@ def test_a_project_that_does_not_load_is_a_report_too(shop: Path) -> None:
             "file": "models/users.ff.sql",
             "line": 2,
             "hint": "Did you mean 'orders' or 'users'?",
+            "code": "FFT-110",
         },
         {
             "rule": "invalid-project",
@@ -117,9 +118,11 @@ def test_a_project_that_does_not_load_is_a_report_too(shop: Path) -> None:
             "file": "project.yml",
             "line": 1,
             "hint": None,
+            "code": "FFT-105",
         },
     ]
     results = validated(json.loads((shop / "found.sarif").read_text()))
+    assert [result["properties"]["code"] for result in results] == ["FFT-110", "FFT-105"]
     assert [place(result) for result in results] == [
         ("data/shop/models/users.ff.sql", 2),
         ("data/shop/project.yml", 1),
@@ -137,7 +140,7 @@ def test_a_profile_need_not_be_named(shop: Path) -> None:
     write(shop, {"profiles.yml": profiles, "models/ein kauf/orders.ff.sql": "select 1 as id", "sources.yml": ""})
     write(shop, {"models/users.ff.sql": "select id\nfrom {{ ref('orders') }}"})
     assert ci_check(".", cwd=shop) == Finished(0, "nothing found\n", "")
-    assert "profile 'prod' does not exist" in ci_check(".", "--env", "prod", cwd=shop).out
+    assert "profile 'prod' does not exist [FFT-202]" in ci_check(".", "--env", "prod", cwd=shop).out
     write(shop, {"profiles.yml": "odd: ["})
     assert "profiles.yml:2: error: invalid YAML" in ci_check(".", cwd=shop).out
 
@@ -167,7 +170,10 @@ def test_files_that_cannot_be_written_and_folders_without_a_project(tmp_path: Pa
     assert nowhere.err.startswith(f"error: {tmp_path / 'nowhere'}: this is not an FFT project")
     oracle = ci_check("--engine", "oracle", cwd=tmp_path)
     assert (oracle.code, oracle.out) == (1, "")
-    assert oracle.err == "error: unknown engine 'oracle'\n    hint: Engines: duckdb, postgres, snowflake_snowpark.\n"
+    assert (
+        oracle.err
+        == "error: unknown engine 'oracle' [FFT-203]\n    hint: Engines: duckdb, postgres, snowflake_snowpark.\n"
+    )
 
 
 def test_a_finding_keeps_its_fingerprint_when_lines_move(tmp_path: Path) -> None:

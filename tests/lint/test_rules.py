@@ -49,14 +49,14 @@ def test_all_problems_of_a_project_that_does_not_load(tmp_path: Path) -> None:
     }
     assert found(tmp_path, files) == [
         (
-            "models/a.ff.sql:2: error: ref('usres') is not a model or seed [invalid-project]\n"
+            "models/a.ff.sql:2: error: ref('usres') is not a model or seed [FFT-110]\n"
             "    hint: Did you mean 'users'?"
         ),
         (
-            "models/b.ff.sql:1: error: cycle: b -> c -> b [invalid-project]\n"
+            "models/b.ff.sql:1: error: cycle: b -> c -> b [FFT-111]\n"
             "    hint: A model cannot depend on itself, directly or through other models."
         ),
-        "profiles.yml:1: error: unknown key 'paht' in dev.duckdb [invalid-project]\n    hint: Did you mean 'path'?",
+        "profiles.yml:1: error: unknown key 'paht' in dev.duckdb [FFT-101]\n    hint: Did you mean 'path'?",
     ]
 
 
@@ -71,13 +71,13 @@ def test_what_does_not_render(tmp_path: Path) -> None:
     }
     broken = found(tmp_path, files)
     assert [text.splitlines()[0] for text in broken] == [
-        "models/a.ff.sql:2: error: template error: 'missing_macro' is undefined [invalid-project]",
-        "models/apart.ff.sql:1: error: template error: 'nothing' is undefined [invalid-project]",
+        "models/a.ff.sql:2: error: template error: 'missing_macro' is undefined [FFT-402]",
+        "models/apart.ff.sql:1: error: template error: 'nothing' is undefined [FFT-402]",
         (
             "models/b.ff.sql: error: a model must be one statement; this has 2: the second is 'select 2 as y ...' "
-            "[invalid-project]"
+            "[FFT-403]"
         ),
-        "models/broken.py:1: error: invalid Python: invalid syntax [invalid-project]",
+        "models/broken.py:1: error: invalid Python: invalid syntax [FFT-140]",
     ]
 
 
@@ -277,7 +277,7 @@ def test_what_is_odd_in_a_package_is_left_to_its_authors_and_errors_are_not(tmp_
     }
     assert found(tmp_path, files) == []
     assert found(tmp_path, {**files, "shared/models/a.ff.sql": "select {{ nothing() }} as x"}) == [
-        "packages/shared/models/a.ff.sql:1: error: template error: 'nothing' is undefined [invalid-project]"
+        "packages/shared/models/a.ff.sql:1: error: template error: 'nothing' is undefined [FFT-402]"
     ]
 
 

@@ -152,7 +152,7 @@ def test_an_error_of_a_build_is_masked_in_python_too(tmp_path: Path) -> None:
     with open_warehouse(made) as warehouse, pytest.raises(FftError) as caught:
         build_model(warehouse, made.model("m"))
     assert str(caught.value) == (
-        "models/m.ff.sql: invalid SQL: ' is missing: the part that begins in line 1 is not closed"
+        "models/m.ff.sql: invalid SQL: ' is missing: the part that begins in line 1 is not closed [FFT-403]"
     )
     assert "secret" not in str(caught.value) + repr(vars(caught.value))
 

@@ -336,7 +336,7 @@ def test_engine_and_profile_count(tmp_path: Path) -> None:
     with open_warehouse(project) as warehouse:
         (decision,) = make_plan(warehouse).decisions
     assert [str(reason) for reason in decision.reasons] == [
-        "it was built on duckdb, profile dev, this is duckdb, profile prod"
+        "it was built on duckdb, profile dev, and this is duckdb, profile prod"
     ]
 
 

@@ -272,7 +272,7 @@ def test_a_parent_that_was_changed_by_hand_has_no_version(tmp_path: Path) -> Non
     made.sql("create or replace table a as select 7 as x")
     assert made.due("b") == {"b": ["input_changed"]}
     (decision,) = made.plan("b").decisions
-    assert [str(reason) for reason in decision.reasons] == ["a does not exist as it was last built"]
+    assert [str(reason) for reason in decision.reasons] == ["a was changed since its last build"]
 
 
 def test_state_that_cannot_be_read_stops_a_build_too(tmp_path: Path) -> None:
