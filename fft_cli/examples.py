@@ -28,7 +28,7 @@ EXAMPLES: Mapping[str, Sequence[Example]] = {
     "explain": (Example("The code at the end of a message", "fft explain FFT-110"),),
     "plan": (
         Example("Everything", "fft plan shop"),
-        Example("One model and what it reads, for a program", "fft plan shop --select +country_revenue --json"),
+        Example("One model and its inputs, for a program", "fft plan shop --select +country_revenue --json"),
         Example("With another variable", "fft plan shop --vars big_order=100"),
     ),
     "build": (
@@ -36,7 +36,7 @@ EXAMPLES: Mapping[str, Sequence[Example]] = {
         Example("One folder, two models at a time", "fft build shop --select path:models/marts --jobs 2"),
         Example("A model although nothing changed", "fft build shop --rebuild country_revenue"),
     ),
-    "run": (Example("What must be built of one model and what it reads", "fft run shop --select +country_revenue"),),
+    "run": (Example("One model and its inputs, as far as they changed", "fft run shop --select +country_revenue"),),
     "show": (
         Example("The first rows of a model", "fft show country_revenue shop"),
         Example("Its SQL", "fft show country_revenue shop --sql"),
@@ -67,7 +67,7 @@ EXAMPLES: Mapping[str, Sequence[Example]] = {
         Example("See which descriptions the database would get", "fft sync-db-comments shop --dry-run"),
     ),
     "seed": (Example("All seeds", "fft seed shop"),),
-    "test": (Example("All checks, on what is published", "fft test shop"),),
+    "test": (Example("All checks, on the published tables", "fft test shop"),),
     "utest": (Example("All unit tests", "fft utest shop"),),
     "snapshot run": (Example("All snapshots", "fft snapshot run shop"),),
     "source freshness": (Example("All sources with a freshness limit", "fft source freshness shop"),),

@@ -200,7 +200,7 @@ class RequestOptions:
             flag_value=ALL,
             metavar="[GLOB]",
             shell_complete=complete_names,
-            help="Models to build in any case, or all; repeatable.",
+            help="Models to rebuild, or all; repeatable.",
         ),
     )
     full_refresh: tuple[str, ...] = field(

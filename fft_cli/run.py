@@ -47,7 +47,7 @@ def command(options: RunOptions, no_seeds: bool, rebuild_only: tuple[str, ...]) 
     todo = partial(planned, checks_alone=False)
     code = build_planned("run", options, todo, chosen.among, kept=chosen.kept, hooked=True)
     if options.dry_run and chosen.added and not options.output.as_json:
-        echo(f"built although not selected, because the selection depends on them: {', '.join(chosen.added)}")
+        echo(f"not selected, but built because the selection depends on them: {', '.join(chosen.added)}")
     sys.exit(code)
 
 

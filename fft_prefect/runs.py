@@ -287,7 +287,7 @@ class _Loop:
         left_behind = bool(self._running)
         if left_behind:
             self._steps.termination.give_up()
-            _log.warning("left behind: %s", ", ".join(sorted(self._running)))
+            _log.warning("still running: %s", ", ".join(sorted(self._running)))
         for ended in self._outcomes.rest():
             if ended.result.status == "skipped" and not self._is_terminating:
                 self._show_blocked(ended)

@@ -118,13 +118,13 @@ def _decimal(precision: int, scale: int) -> Form:
         before, behind = _places(Decimal(text))
         return before <= whole and behind <= scale
 
-    words = f"a number of at most {whole} digits before and {scale} behind the point"
+    words = f"a number of at most {whole} digits before and {scale} after the point"
     sure = rf"-?[0-9]{{1,{whole}}}(\.[0-9]{{0,{scale}}})?" if whole else rf"-?0?\.[0-9]{{1,{scale}}}"
     return Form(words, sure, holds, (TRIM, _NO_PLUS))
 
 
 def _places(number: Decimal) -> tuple[int, int]:
-    """Count the digits of a number before and behind the point, without zeros at its start and end."""
+    """Count the digits of a number before and after the point, without zeros at its start and end."""
     _, digits, exponent = number.as_tuple()
     spelled = "".join(map(str, digits))
     kept = spelled.rstrip("0")

@@ -170,7 +170,7 @@ def _rows(page: Any, record_path: str | Sequence[str] | None) -> list[Any]:
     for key in keys:
         if not isinstance(found, Mapping) or key not in found:
             known = f"It has {', '.join(map(str, found))}." if isinstance(found, Mapping) else f"It is {found!r:.80}."
-            raise ModelError(f"there is no {key!r} in the JSON ({'.'.join(keys)})", hint=known, code="FFT-415")
+            raise ModelError(f"the JSON has no {key!r} ({'.'.join(keys)})", hint=known, code="FFT-415")
         found = found[key]
     return found if isinstance(found, list) else [found]
 

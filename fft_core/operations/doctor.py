@@ -136,7 +136,7 @@ def _unit_tests(project: Project) -> Iterator[Finding]:
         yield Finding("missing", what, error.problem.hint or "", error.code)
         return
     if profile is None:
-        hint = f"A profile {project.env}_utest would give them a database of their own."
+        hint = f"A profile {project.env}_utest would give them their own database."
         yield Finding("differs", "unit tests run in temporary tables of the profile's database", hint)
 
 

@@ -115,8 +115,8 @@ class Deferral:
             node = self._node(decision)
             where = node.input_places.get(name, node.location) if isinstance(node, Model) else None
             raise MissingRelationError(
-                f"{node.name!r} reads {name}, which does not exist here or in {self.env}: neither {own} "
-                f"nor {other} exists",
+                f"{node.name!r} reads {name}, which exists neither here ({own}) nor "
+                f"in {self.env} ({other})",
                 where=where,
                 hint=f"Select it as well (as in --select +{node.name}), or build it in {self.env}.",
             )

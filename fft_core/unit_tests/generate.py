@@ -110,7 +110,7 @@ def _refuse_personal(model: Model, inputs: Sequence[SampledRows]) -> None:
         raise FftError(
             f"{', '.join(personal)} of {model.name!r} is tagged pii, and no column of its inputs: no case is written",
             where=model.location,
-            hint="Tag the columns of the inputs that it is made of with pii, too: then the case has made-up values.",
+            hint="Also tag the input columns that it comes from with pii: then the case has made-up values.",
             code="FFT-512",
         )
 

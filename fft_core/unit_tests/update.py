@@ -149,7 +149,7 @@ class _Case:
             last = self._result.test.model
             found = [model_name(r.value) if (r := _value(n, "relation")) is not None else last for n in expect.value]
             if model not in found:
-                raise self.refused(f"what is expected of {model!r} is not in the case")
+                raise self.refused(f"the case has no rows for {model!r}")
             self.keys = ("cases", self._index, "expect", found.index(model), "rows")
             expect = expect.value[found.index(model)]
         rows = _value(expect, "rows")

@@ -26,7 +26,7 @@ FLAT = {
     ),
     r"type: matches_regex, column: name, pattern: '^\w\d$'": r"name matches ^\w\d$, or is NULL",
     "type: expression, expression: id > 0": "id > 0 is true or NULL",
-    "type: not_constant, column: id": "id has more than one value; NULL is none",
+    "type: not_constant, column: id": "id has more than one value; NULL does not count",
     "type: sum_between, column: id, min: 1, max: 9.5": "the sum of id is at least 1 and at most 9.5",
     "type: recency, column: at, group_by: name, max_delay_minutes: 60": (
         "the latest at for each name is at most 60 minutes old"

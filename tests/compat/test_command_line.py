@@ -43,7 +43,7 @@ def test_what_a_selected_model_reads_is_built_with_it_if_it_must_be(shop: Path) 
     command = ("run", "--env", "dev", "--select", "third.ff", "--cache=rw", "--jobs", "4")
     assert built(shop, *command, "--dry-run") == ["raw", "first", "second", "third"]
     said = installed_fft(command[0], shop, *command[1:], "--dry-run").out.splitlines()[-1]
-    assert said == "built although not selected, because the selection depends on them: raw, first, second"
+    assert said == "not selected, but built because the selection depends on them: raw, first, second"
     assert sorted(built(shop, *command)) == ["first", "raw", "second", "third"]
     assert built(shop, *command) == []
     ended = installed_fft("run", shop, "--select", "third")

@@ -162,7 +162,7 @@ def test_the_own_table_of_an_incremental_model(tmp_path: Path) -> None:
         ("model: [", "invalid YAML"),
         (
             f"model: users\n{CASE[:-1]}, {CASE[8:]}",
-            "2: case 'a' of 'users' is also in tests/unit/t.yml:2 [FFT-120]\n    hint: Give each case",
+            "2: case 'a' of 'users' is also in tests/unit/t.yml:2 [FFT-120]\n    hint: Use another name",
         ),
         (
             "model: orders\ncases: [{name: a, inputs: {orders: {rows: []}}, expect: {rows: []}}]",

@@ -263,7 +263,7 @@ def test_what_cannot_be_frozen_in_sql_is_named(bench: Bench) -> None:
         files = {**SEED, "models/m.ff.sql": f"select 1 as a, {clock}", "tests/unit/t.yml": case("m", "{}", given="{}")}
         found = bench.outcome(files)["a"]
         assert found.startswith(
-            (f"error: models/m.ff.sql: freeze: time cannot be frozen in {name} [FFT-511]\n    hint: ")
+            f"error: models/m.ff.sql: freeze: time cannot be frozen in {name} [FFT-511]\n    hint: "
         ), found
 
 

@@ -63,7 +63,7 @@ TYPES: Mapping[str, tuple[str, str, list[object]]] = {
         "decimal(38,1)",
         [D("9007199254740993.0"), D("0.5")],
     ),
-    "digits behind the point only": (f"0.{'1' * 38}\n", "decimal(38,38)", [D(f"0.{'1' * 38}")]),
+    "digits after the point only": (f"0.{'1' * 38}\n", "decimal(38,38)", [D(f"0.{'1' * 38}")]),
     "too many digits in all": (f"1.{'1' * 38}\n", "text", [f"1.{'1' * 38}"]),
     "too many digits in two rows": (f"{BIG}\n0.{'1' * 19}\n", "text", [BIG, f"0.{'1' * 19}"]),
     "an exact decimal and an exponent": (f"{BIG}.5\n1e5\n", "text", [f"{BIG}.5", "1e5"]),

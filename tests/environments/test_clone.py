@@ -165,7 +165,7 @@ def test_the_command_copies_and_tells(
     with environments("second file", tmp_path, None, MORE) as both:
         root = str(both.root)
         gone = called_fft(("clone", "--from", "prod", root), monkeypatch, capfd)
-        assert (gone.code, "there is no such file" in gone.err) == (1, True)
+        assert (gone.code, "the file does not exist" in gone.err) == (1, True)
         both.build(env="prod")
         for env, said in (("prdo", "Did you mean 'prod'"), ("dev", "is the current environment")):
             wrong = called_fft(("clone", "--from", env, root), monkeypatch, capfd)

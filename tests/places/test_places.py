@@ -228,5 +228,5 @@ def test_a_template_of_places_has_no_meaning_elsewhere_in_a_profile(tmp_path: Pa
     wrong = profile.replace("'{{ schema }}'", "main").replace("alias:", "aliass:")
     (said,) = problems(tmp_path, {**MODELS, "profiles.yml": wrong})
     assert said.startswith(
-        ("profiles.yml:4: unknown key 'aliass' in dev.naming [FFT-101]\n    hint: Did you mean 'alias'?")
+        "profiles.yml:4: unknown key 'aliass' in dev.naming [FFT-101]\n    hint: Did you mean 'alias'?"
     )

@@ -163,5 +163,5 @@ def test_a_bucket_that_is_not_there(store: Store) -> None:
     with pytest.raises(StreamError, match=r"'b' is not a path of S3"):
         S3Source("b")
     source = S3Source("s3://no-such-bucket-here/a/*", endpoint=store.endpoint, region="us-east-1")
-    with pytest.raises(StreamError, match="there is no such bucket"):
+    with pytest.raises(StreamError, match="the bucket does not exist"):
         source.poll({}, 1)

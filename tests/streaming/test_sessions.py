@@ -222,10 +222,10 @@ def test_a_bad_record_of_a_frame_keeps_the_time_that_it_had(place: Place) -> Non
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ({"event_time_unit": "min"}, "event_time_unit must be one of s, ms, us, not 'min'"),
-        ({"allowed_lateness": 30}, "allowed_lateness must be a timedelta of 0 or more, not 30"),
+        ({"event_time_unit": "min"}, "event_time_unit must be one of s, ms, us, not 'min' [FFT-804]"),
+        ({"allowed_lateness": 30}, "allowed_lateness must be a timedelta of 0 or more, not 30 [FFT-804]"),
         ({"max_ahead": timedelta(-1)}, "max_ahead must be a timedelta"),
-        ({"max_dead_share": 5}, "max_dead_share must be from 0 to 1, not 5"),
+        ({"max_dead_share": 5}, "max_dead_share must be from 0 to 1, not 5 [FFT-804]"),
     ],
 )
 def test_a_setting_that_cannot_be(place: Place, setting: dict[str, Any], message: str) -> None:
@@ -288,7 +288,7 @@ def test_an_old_state_is_not_written_over_a_new_one(place: Place) -> None:
     from dataclasses import replace
 
     write_state(engine, target, old, replace(old, position={"at": 2}))
-    with pytest.raises(BusyError, match="was written by another process meanwhile"):
+    with pytest.raises(BusyError, match="another process wrote to the stream"):
         write_state(engine, target, old, replace(old, position={"at": 1}))
     assert (read_state(engine, target) or old).position == {"at": 2}
 

@@ -9,15 +9,18 @@ _HEAD = """# Errors
 
 <!-- Written by `make docs` from `fft_core/error_codes`: edit it there, and run that again. -->
 
-The message of each error has three parts: what is wrong, with the file and line if there is one; a code such as `FFT-110`; and often a hint with the next step.
+The message of each error says what is wrong, with the file and line if there is one. Its first line ends with a code
+such as `FFT-110`. A hint with the next step often follows.
 
 ```txt
 models/orders.ff.sql:1: ref('user') is not a model or seed [FFT-110]
     hint: Did you mean 'users'?
 ```
 
-The code is at the end of the first line. It is the same on the command line, in Python (`error.code`), in Dagster and in Prefect. JSON has it as `code`: the output of commands with `--json`, and the errors of nodes in
-[`run_results.json`](artifacts.md#run_resultsjson). `fft explain FFT-110` prints the cause and the cure of a code. Numbers never change.
+The code is the same on the command line, in Python (`error.code`), in Dagster and in Prefect. JSON has it as `code`: in
+the output of commands with `--json`, and for the errors of nodes in
+[`run_results.json`](artifacts.md#run_resultsjson). `fft explain FFT-110` prints the cause and the cure of a code. The
+meaning of a number never changes.
 """
 
 

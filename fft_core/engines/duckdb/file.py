@@ -333,8 +333,8 @@ class _Patience:
         if time.monotonic() > self._own_deadline:
             raise BusyError(
                 f"{self._path} is open in this process already: {holder}",
-                hint="Open it as duckdb.connect(path) does, without config and not read-only, and close it after use; "
-                "or take a connection of ours: FftDuckDBResource, or context.resources.fft_warehouse.session().",
+                hint="Open it with duckdb.connect(path), without config and read_only, and close it after use; "
+                "or use a connection of FFT: FftDuckDBResource, or context.resources.fft_warehouse.session().",
                 code="FFT-222",
             )
         time.sleep(0.05)

@@ -268,7 +268,7 @@ def _type_for(values: Iterable[Decimal | None]) -> pa.DataType:
         if value is not None:
             whole, scale = max(whole, value.adjusted() + 1), max(scale, -int(value.as_tuple().exponent))
             if whole + scale > 76:
-                raise ValueError(f"{value} (the column needs {whole} digits before the point and {scale} behind it)")
+                raise ValueError(f"{value} (the column needs {whole} digits before the point and {scale} after it)")
     if whole <= 20 and scale <= 18:
         return pa.decimal128(38, 18)
     return pa.decimal128(38, scale) if whole + scale <= 38 else pa.decimal256(76, scale)

@@ -149,7 +149,7 @@ class Setting:
 
     def _text(self, value: object) -> str:
         if not isinstance(value, str) or not value:
-            shown = "what is given" if self.is_secret else repr(value)
+            shown = "this value" if self.is_secret else repr(value)
             raise ValueError("must not be empty" if value == "" else f"must be text, not {shown}")
         wrong = self.wrong(value) if self.wrong else None
         if wrong:

@@ -179,7 +179,7 @@ class _Reader:
         if self.peek() == "?":  # a lazy repetition: the same texts match
             self.take()
         if self.peek() in ("*", "+", "?", "{"):
-            raise self.wrong(f"a {self.peek()} behind a {found[0]}")
+            raise self.wrong(f"a {self.peek()} after a {found[0]}")
         if found[1] is None:
             return found[0], 1
         least, most = int(found[1]), int(found[3] or found[1])

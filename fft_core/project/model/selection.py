@@ -80,7 +80,7 @@ def _united(expression: str, meaning: Meaning[Item]) -> frozenset[Item]:
 def _intersected(part: str, meaning: Meaning[Item]) -> frozenset[Item]:
     terms = part.split(",")
     if "" in terms:
-        hint = "Write no space beside it: tag:nightly,kind:sql."
+        hint = "Write it without spaces: tag:nightly,kind:sql."
         raise RequestError(f"{part!r} has a comma with an empty side", hint=hint, code="FFT-302")
     return frozenset.intersection(*(frozenset(meaning(term)) for term in terms))
 

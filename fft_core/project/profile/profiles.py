@@ -314,7 +314,7 @@ def _active_profile(file: YamlFile, env: str) -> tuple[str, dict[str, Any]]:
     name = env if env in file.content else "default"
     if name not in file.content:
         names = [key for key, value in file.content.items() if isinstance(value, dict) and "engine" in value]
-        hint = nearest(env, names) or f"Name one with --env: {', '.join(map(repr, names)) or 'there is none'}."
+        hint = nearest(env, names) or f"Name one with --env: {', '.join(map(repr, names)) or 'the file has none'}."
         raise ProfileError(f"profile {env!r} does not exist", where=Location(FILE), hint=hint, code="FFT-202")
     content = file.content[name]
     if not isinstance(content, dict):

@@ -46,7 +46,7 @@ def link_unit_tests(
             if other is not test:
                 message = f"case {test.name!r} of {test.model!r} is also in {other.location}"
                 problems.append(
-                    Problem(message, test.location, "Give each case of a model a name of its own.", code="FFT-120")
+                    Problem(message, test.location, "Use another name for each case of a model.", code="FFT-120")
                 )
     return replace(project, unit_tests=tuple(found.values()))
 

@@ -67,7 +67,7 @@ class Fixtures:
         if others:
             message = f"fixture {path.stem!r} is also in {others[0].as_posix()}"
             self._problems.append(
-                Problem(message, Location(path), "Give each fixture a name of its own.", code="FFT-120")
+                Problem(message, Location(path), "Use another name for each fixture.", code="FFT-120")
             )
             return None
         if path.suffix == ".csv":

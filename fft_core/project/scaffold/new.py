@@ -16,7 +16,7 @@ _FILES: Mapping[str, str] = {
 name: NAME
 version: "0.1.0"
 
-# What var('...') gives in templates; `fft build --vars big_order=100` overrides it.
+# The values of var('...') in templates; `fft build --vars big_order=100` overrides it.
 vars:
   big_order: 50
 
