@@ -22,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).parent / "tests" / "prefect"))
 from fakesnow_server import fakesnow_or_skipped
 from postgres_server import drop_schema, new_schema, running_server
 from prefect_runs import prefect_api, run_flow
+from spark_server import spark_or_skipped
 from sweeps import FIRST_SEED
 from targets import Target
 from unit_test_bench import Bench
@@ -86,6 +87,12 @@ def postgres_dsn() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def snowflake_server() -> Iterator[Mapping[str, Any]]:
     with fakesnow_or_skipped() as settings:
+        yield settings
+
+
+@pytest.fixture(scope="session")
+def spark_server() -> Iterator[Mapping[str, Any]]:
+    with spark_or_skipped() as settings:
         yield settings
 
 

@@ -19,18 +19,19 @@ def swap_name(name: str, begun: float | None = None) -> str:
 
     It says when the build began, in seconds since 1970: now, if nothing else is given.
     """
-    return f"{_prefix(name)}{int(time.time() if begun is None else begun):08x}{secrets.token_hex(4)}"
+    return f"{prefix_of(name)}{int(time.time() if begun is None else begun):08x}{secrets.token_hex(4)}"
 
 
 def remove_leftovers(session: Session, relation: Relation) -> None:
     """Drop stages of a relation that are older than a day: no build is at work on them any more."""
-    names = session.fetch(session.spelling.names_like(relation, _prefix(relation.name)))
-    left = [relation.named(name) for (name,) in names if _is_old(name)]
+    names = session.fetch(session.spelling.names_like(relation, prefix_of(relation.name)))
+    left = [relation.named(name) for name in (row[session.spelling.name_column] for row in names) if _is_old(name)]
     for stage, info in session.inspect(left).items() if left else ():
         session.execute(session.spelling.drop(stage, info.kind))
 
 
-def _prefix(name: str) -> str:
+def prefix_of(name: str) -> str:
+    """Return how the names of the stages of a relation begin."""
     return f"_ff_swap_{hashlib.sha256(name.encode()).hexdigest()[:12]}_"
 
 

@@ -14,7 +14,8 @@ def find_failures(warehouse: Warehouse) -> dict[Relation, RelationKind]:
     """Return the tables of failing rows of this project, including those of checks that were removed."""
     engine = warehouse.engine
     beside = engine.relation(PREFIX)
-    names = sorted(name for (name,) in engine.fetch(engine.spelling.names_like(beside, PREFIX)))
+    rows = engine.fetch(engine.spelling.names_like(beside, PREFIX))
+    names = sorted(row[engine.spelling.name_column] for row in rows)
     mine = [beside.named(name) for name in names if is_of_project(name, warehouse.project.name)]
     return {relation: info.kind for relation, info in engine.inspect(mine).items()} if mine else {}
 

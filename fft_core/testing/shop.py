@@ -72,9 +72,10 @@ class Shop:
         """Return the names of the tables beside the records; none on an engine without a list of its tables."""
         with self.opened() as run:
             warehouse = run.sessions.of_thread()
-            names = warehouse.engine.fetch(warehouse.engine.spelling.names_like(warehouse.relation("m"), ""))
+            spelling = warehouse.engine.spelling
+            rows = warehouse.engine.fetch(spelling.names_like(warehouse.relation("m"), ""))
         ours = {"_ff_meta", "_ff_migrations", "_ff_stamps"}
-        return {name.lower() for (name,) in names} - ours
+        return {row[spelling.name_column].lower() for row in rows} - ours
 
 
 PROJECT_YML = "name: tested\nversion: '1'\ntests:\n  {}\n"

@@ -8,6 +8,7 @@ from typing import Any
 
 import fakesnow_server
 import pytest
+import spark_server as spark
 from autocommit_installed import autocommit_installed
 from postgres_server import drop_schema, new_schema
 
@@ -57,6 +58,20 @@ class TestSnowflake(EngineContract):
         schema = new_schema()
         yield {**snowflake_server, "schema": schema}
         fakesnow_server.drop_schema(snowflake_server, schema)
+
+
+class TestSpark(EngineContract):
+    """On tables of Parquet, by Spark Connect. See `test_spark_on_iceberg.py` for those of Iceberg."""
+
+    engine = "databricks_spark"
+    levels = ALL
+    slow_query = "select count(*) from range(100000000000) as r where r.id % 7 = hash(r.id)"
+
+    @pytest.fixture
+    def settings(self, spark_server: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+        database = new_schema()
+        yield {**spark_server, "database": database}
+        spark.drop_database(spark_server, database)
 
 
 def test_a_wrong_claim_fails_either_way() -> None:

@@ -21,7 +21,7 @@ from fft_core.names import Relation
 if TYPE_CHECKING:
     from fft_core.engines.protocol import Session
 
-Kind: TypeAlias = Literal["text", "whole number", "truth", "path", "paths"]
+Kind: TypeAlias = Literal["text", "whole number", "truth", "path", "paths", "mapping"]
 LOCK_TIMEOUT = "lock_timeout_seconds"  # how long to wait for others that build the same thing
 
 
@@ -115,7 +115,8 @@ class Setting:
     Attributes:
         variable: The environment variable, as in `FF_DUCKDB_PATH`.
         kind: A `path` is text that is relative to the project's folder, except `:memory:` and URLs. `paths` is a map
-            from names to paths; in a variable, as `name=path;other=path`. `truth` is true or false.
+            from names to paths; in a variable, as `name=path;other=path`. `truth` is true or false. A `mapping` is one
+            from names to texts, written in the same way.
         default: The value of a setting that is not written.
         at_least: The least of a whole number.
         required: Whether the engine cannot do without it.
@@ -141,8 +142,8 @@ class Setting:
             raise ValueError("is missing")
         if value is None and self.default is None:
             return None
-        if self.kind == "paths":
-            return self._paths(value)
+        if self.kind in ("paths", "mapping"):
+            return self._paths(value) if self.kind == "paths" else self._mapping(value)
         if self.kind == "truth":
             return self._truth(value)
         return self._whole_number(value) if self.kind == "whole number" else self._text(value)
@@ -189,6 +190,13 @@ class Setting:
         if not isinstance(value, Mapping) or not all(isinstance(v, str) and v for v in (*value, *value.values())):
             raise ValueError(f"must be a mapping of names to paths, not {value!r}")
         return {name.strip(): path.strip() for name, path in value.items()}
+
+    def _mapping(self, value: object) -> Mapping[str, str]:
+        if isinstance(value, str):
+            value = dict(part.partition("=")[::2] for part in value.split(";") if part.strip())
+        if not isinstance(value, Mapping) or not all(isinstance(v, str | int | float) for v in value.values()):
+            raise ValueError(f"must be a mapping of names to texts, not {value!r}")
+        return {str(k).strip(): str(v).lower() if isinstance(v, bool) else str(v).strip() for k, v in value.items()}
 
     def located(self, value: object, root: Path) -> object:
         """Return a relative path as one that starts at the project's folder, wherever the command is called."""

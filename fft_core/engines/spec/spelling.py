@@ -381,7 +381,13 @@ class Definitions(Schemas):
 
 
 class Spelling(Definitions):
-    """All statements: these read and change rows."""
+    """All statements: these read and change rows.
+
+    Attributes:
+        name_column: Where a row of `names_like` holds the name.
+    """
+
+    name_column: ClassVar[int] = 0
 
     def select_all(self, relation: Relation) -> str:
         """Read all of a relation."""
