@@ -70,8 +70,10 @@ class ParquetPublisher(SparkPublisher):
         there = listed(self._spark.fetch, self._spelling, left) if left else {}
         return [one for one, info in there.items() if info.kind == "table" and _is_retired(one, info)]
 
-    def keep(self, relation: Relation, query: str) -> None:
-        """Give a table only the rows of a query, which may read it: DELETE, as Parquet has none."""
+    def keep(self, relation: Relation, query: str, others: str) -> None:
+        """Give a table only the rows of a query, which may read it, if there are others: the DELETE of Parquet."""
+        if not self._spark.fetch(f"{others} limit 1"):
+            return
         for old in self.retired(relation, prefix_of(relation.name)):
             self._spark.execute(self._spelling.drop(old, "table"))
         stage = relation.named(swap_name(relation.name))

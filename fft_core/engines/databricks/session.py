@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from fft_core.engines.databricks import CAN, SPEC, catalog, namespace
+from fft_core.engines.databricks.arrow import collected, frame_of
 from fft_core.engines.databricks.connecting import SparkSessions
 from fft_core.engines.databricks.faults import explained
 from fft_core.engines.databricks.frames import SparkFrames
@@ -92,7 +93,7 @@ class SparkEngineSession(BaseSession):
     def arrow(self, sql: str) -> pa.Table:
         """Run a query and return its rows as Arrow gives them."""
         with self._statement(sql) as frame:
-            return _arrow(frame)
+            return collected(frame)
 
     def columns(self, query: str) -> tuple[ColumnType, ...]:
         with self._statement(query) as frame:
@@ -139,8 +140,7 @@ class SparkEngineSession(BaseSession):
     def create_view(self, table: pa.Table, name: str) -> None:
         """Make the rows of an Arrow table, of which there is one at least, a temporary view of the session."""
         with self.explained(f"create temporary view {name}"):
-            create_frame: Any = self.spark.createDataFrame
-            create_frame(table).createOrReplaceTempView(name)
+            frame_of(self.spark, table).createOrReplaceTempView(name)
 
     def drop_view(self, name: str) -> None:
         """Drop a temporary view, if it is there; also if the session is interrupted."""
@@ -185,15 +185,3 @@ class SparkEngineSession(BaseSession):
         finally:
             if sql:
                 self.trace.ended(sql, started)
-
-
-def _arrow(frame: DataFrame) -> pa.Table:
-    """Collect a frame; Spark 3.5 has no verb for it."""
-    import pyarrow as pa
-
-    if hasattr(frame, "toArrow"):
-        return frame.toArrow()
-    from pyspark.sql.pandas.types import to_arrow_schema
-
-    own: Any = frame
-    return pa.Table.from_batches(own._collect_as_arrow(), to_arrow_schema(frame.schema))

@@ -164,15 +164,22 @@ class ParquetSpelling(DatabricksSpelling):
         """Read the rows of a table from another folder."""
         return f"alter table {self.relation(relation)} set location {self.text(location)}"
 
-    def kept(self, delete: str) -> tuple[Relation, str] | None:
-        """Return the table of a DELETE of ours, and the query of the rows that it keeps; None of other statements."""
+    def delete(self, relation: Relation, where: str | None) -> str:
+        return super().delete(relation, where) if where else f"truncate table {self.relation(relation)}"
+
+    def kept(self, delete: str) -> tuple[Relation, str, str] | None:
+        """Return the table of a DELETE of ours, and the queries of the rows that it keeps, and of the others.
+
+        None of any other statement.
+        """
         found = _DELETE.fullmatch(delete)
         if found is None:
             return None
         *before, name = (part.replace("``", "`") for part in re.findall(r"`((?:[^`]|``)+)`", found[1]))
         relation = Relation(name, before[-1] if before else None, before[-2] if len(before) > 1 else None)
         condition = found[2] if found[2].startswith("exists (") else f"coalesce({found[2]}, false)"
-        return relation, f"select * from {found[1]} as {CHANGED} where not {condition}"
+        rows = f"select * from {found[1]} as {CHANGED} where"
+        return relation, f"{rows} not {condition}", f"{rows} {condition}"
 
     def update(self, relation: Relation, values: Mapping[str, str], where: str) -> str:
         return self.refuse("UPDATE of rows in tables of Parquet")
