@@ -10,7 +10,10 @@ from typing import Any
 
 import fakesnow_server
 import pytest
+import spark_server
 from postgres_server import drop_schema, new_schema
+
+from fft_core.engines.spec.registry import spec_of
 
 
 @dataclass(frozen=True)
@@ -32,9 +35,14 @@ class Target:
         return self.server if self.dsn or self.given else "duckdb"
 
     @property
+    def schema_setting(self) -> str:
+        """The setting that says in which schema relations of a server lie."""
+        return spec_of(self.engine).schema_setting
+
+    @property
     def placeless(self) -> str:
         """Settings without a place, as text of a profiles.yml: for tests that give the place when they open it."""
-        given = {"dsn": "postgresql://"} if self.given is None else {**self.given, "schema": "none"}
+        given = {"dsn": "postgresql://"} if self.given is None else {**self.given, self.schema_setting: "none"}
         return f"{self.server}: {json.dumps(given)}"
 
     @contextmanager
@@ -43,9 +51,10 @@ class Target:
         if self.given is not None:
             schema = new_schema()
             try:
-                yield {**self.given, "schema": schema}
+                yield {**self.given, self.schema_setting: schema}
             finally:
-                fakesnow_server.drop_schema(self.given, schema)
+                drop = spark_server.drop_database if self.server == spark_server.ENGINE else fakesnow_server.drop_schema
+                drop(self.given, schema)
             return
         if self.dsn is None:
             yield {"path": path}
@@ -70,4 +79,5 @@ def target_of(request: pytest.FixtureRequest) -> Target:
             return Target()
         case "postgres":
             return Target(request.getfixturevalue("postgres_dsn"))
-    return Target(None, request.param, request.getfixturevalue("snowflake_server"))
+    server = "spark_server" if request.param == spark_server.ENGINE else "snowflake_server"
+    return Target(None, request.param, request.getfixturevalue(server))
