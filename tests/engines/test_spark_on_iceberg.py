@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from fakesnow_server import UnavailableError
-from on_iceberg.relocate_jackson import relocate
+from relocate_jackson import relocate
 from server_environments import folder_of, install
 from spark_server import java_home
 from sweeps import FACTOR
@@ -91,7 +91,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 def test_the_contract(environment: dict[str, str], tmp_path: Path) -> None:
     picked = os.environ.get("FFT_TEST_ICEBERG_ONLY")
     chosen = ["-k", picked] if picked else [] if FACTOR > 1 else ["-k", " or ".join(CHOSEN)]
-    file = HERE / "on_iceberg" / "contract_on_iceberg.py"
+    file = HERE / "contract_on_iceberg.py"
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", "0", *chosen, str(file)]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=1500, check=False)
     assert done.returncode == 0, done.stdout[-8000:]

@@ -73,6 +73,7 @@ class SparkEngineSession(BaseSession):
         self._tag = f"fft_{uuid4().hex}"
         self._scratch: str | None = None
         self.spark = self._sessions.open()
+        self._use_database()
         self._remembers = self._sessions.remembers_files(self.spark)
         self._turns = 0
 
@@ -130,6 +131,10 @@ class SparkEngineSession(BaseSession):
             self._has_scratch = False
         return Relation(name, self._scratch, self._namespace.catalog)
 
+    def create_schema(self, relation: Relation) -> None:
+        super().create_schema(relation)
+        self._use_database()
+
     def create_temporary(self, name: str, query: str, kind: RelationKind = "table") -> Stats:
         place = self.temporary(name)
         if not self._has_scratch:
@@ -154,11 +159,17 @@ class SparkEngineSession(BaseSession):
         if self._remembers and self._turns == 0 and self._scratch is None:
             before, self.spark = self.spark, self._sessions.open()
             self._sessions.close(before)
+            self._use_database()
         self._turns += 1
         try:
             yield
         finally:
             self._turns -= 1
+
+    def _use_database(self) -> None:
+        """Look for unqualified names in the database of the profile, if it is there."""
+        with suppress(StatementError):
+            self.execute(f"use {self.spelled.schema(self._namespace.relation(''))}")
 
     @contextmanager
     def _statement(self, sql: str) -> Iterator[DataFrame]:
