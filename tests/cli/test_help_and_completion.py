@@ -72,6 +72,7 @@ def test_versions_are_those_that_are_installed() -> None:
     assert shown.lines == [
         f"fft {version('fft-dagster')}",
         f"dagster {version('dagster')}",
+        f"pyspark-client {version('pyspark-client')}",
         f"duckdb {version('duckdb')}",
         f"psycopg {version('psycopg')}",
         f"snowflake-connector-python {version('snowflake-connector-python')}",

@@ -42,7 +42,12 @@ def table() -> Iterator[str]:
 
 def levels() -> list[str]:
     """What the engines claim to the contract suite."""
-    ours = (test_contract.TestDuckDB, test_contract.TestPostgres, test_contract.TestSnowflake)
+    ours = (
+        test_contract.TestSpark,
+        test_contract.TestDuckDB,
+        test_contract.TestPostgres,
+        test_contract.TestSnowflake,
+    )
     return ["What each claims to the contract suite, which its tests hold it to:", "", *matrix(ours).splitlines()]
 
 
