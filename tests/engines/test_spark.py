@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 import textwrap
 import threading
 from collections.abc import Iterator, Mapping
@@ -301,6 +304,20 @@ def test_a_secret_is_in_no_error() -> None:
     said = sessions._explained(ValueError("token=hunter2hunter2 is refused"))
     assert isinstance(said, ConnectError)
     assert "hunter2" not in str(said)
+
+
+def test_a_program_without_a_file_connects(spark_server: Mapping[str, Any]) -> None:
+    """Spark's client takes `python -c`, and with it a child of multiprocessing, for its own tests, and ends it."""
+    code = (
+        "import json, sys\n"
+        "from fft_core.engines.protocol import open_session\n"
+        "session = open_session('databricks_spark', {**json.loads(sys.argv[1]), 'database': 'default'})\n"
+        "print(session.fetch('select 1'))\n"
+        "session.close()\n"
+    )
+    command = [sys.executable, "-c", code, json.dumps(dict(spark_server))]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.stdout == "[(1,)]\n", done.stderr
 
 
 def test_a_spark_in_the_process_needs_the_whole_package(target: Target) -> None:

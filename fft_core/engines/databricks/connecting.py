@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import os
 import sys
 import threading
 import warnings
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 from fft_core.engines.spec.masking import Masker
@@ -16,6 +18,7 @@ from fft_core.errors import ConnectError, EngineError, UnreachableError
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # of a pandas that is newer than Spark knows
+    import pyspark
     from pyspark.errors import PySparkException
     from pyspark.sql import SparkSession
 
@@ -44,6 +47,20 @@ _OF_FORMAT: Mapping[str, Mapping[str, str]] = {
 _CACHE_SIZE = "spark.sql.filesourceTableRelationCacheSize"
 _STATUS = ("UNAVAILABLE", "DEADLINE_EXCEEDED", "failed to connect", "Connection refused")
 _starting = threading.Lock()
+
+
+@contextmanager
+def _named_main() -> Iterator[None]:
+    """Give a program without a file, as of `python -c`, the name of one: Spark's client takes it for its own tests."""
+    main = sys.modules["__main__"]
+    if hasattr(main, "__file__"):
+        yield
+        return
+    main.__file__ = "<string>"
+    try:
+        yield
+    finally:
+        del main.__file__
 
 
 class SparkSessions:
@@ -92,6 +109,8 @@ class SparkSessions:
         return self._settings["table_format"] == "parquet" and session.conf.get(_CACHE_SIZE, "1000") != "0"
 
     def _remote(self) -> SparkSession:
+        with _starting, _named_main():
+            importlib.import_module("pyspark.sql.connect.session")
         return SparkSession.builder.remote(self._url()).config(map=dict(self._conf())).create()
 
     def _url(self) -> str:
@@ -104,6 +123,9 @@ class SparkSessions:
 
     def _local(self) -> SparkSession:
         """Open a session beside those of this process; the first one starts Spark, with the settings of its profile."""
+        if not (Path(pyspark.__file__).with_name("jars").is_dir() or os.environ.get("SPARK_HOME")):
+            hint = "Give `remote`, or install pyspark in place of pyspark-client."
+            raise ConnectError("there is only the client of Spark Connect here, and no Spark to start", hint=hint)
         settings = self._settings
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
         with _starting:
@@ -140,8 +162,5 @@ class SparkSessions:
     def _explained(self, error: Exception) -> ConnectError:
         masker = Masker.of([self._settings["token"]] if self._settings["token"] else [])
         said = masker(str(error).strip().partition("\n")[0])
-        if "ONLY_SUPPORTED_WITH_SPARK_CONNECT" in str(error) or "CONNECT_URL_NOT_SET" in str(error):
-            hint = "Give `remote`, or install pyspark in place of pyspark-client."
-            return ConnectError("there is only the client of Spark Connect here, and no Spark to start", hint=hint)
         kind = UnreachableError if any(word in str(error) for word in _STATUS) else ConnectError
         return kind(f"cannot connect to Spark at {self.endpoint}: {said}", hint="Look at remote, token and master.")
