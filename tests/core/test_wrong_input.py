@@ -445,8 +445,10 @@ CASES: Mapping[str, tuple[Files, str]] = {
     ),
     "a profile without engine": (
         {**ONE, "profiles.yml": "dev:\n  duckdb: {path: x.duckdb}\n"},
-        "profiles.yml:1: profile 'dev' names no engine\n"
-        "    hint: Engines: databricks_spark, duckdb, postgres, snowflake_snowpark.",
+        (
+            "profiles.yml:1: profile 'dev' names no engine\n"
+            "    hint: Engines: databricks_spark, duckdb, postgres, snowflake_snowpark."
+        ),
     ),
     "a profile that is not a mapping": (
         {**ONE, "profiles.yml": "dev: duckdb\n"},

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sweeps import FACTOR
 from targets import Target
 from test_projects_on_snowflake import EXAMPLE, USERS_ORDERS, built
 
@@ -17,7 +18,12 @@ def target(spark_server: Mapping[str, Any]) -> Target:
     return Target(None, "databricks_spark", spark_server)
 
 
-@pytest.mark.parametrize("project", [USERS_ORDERS, EXAMPLE], ids=["users_orders", "example_project"])
+only_in_sweeps = pytest.mark.skipif(FACTOR == 1, reason="takes minutes: FFT_SWEEP")
+
+
+@pytest.mark.parametrize(
+    "project", [USERS_ORDERS, pytest.param(EXAMPLE, marks=only_in_sweeps)], ids=["users_orders", "example_project"]
+)
 def test_each_table_is_that_of_duckdb(target: Target, tmp_path: Path, project: Path) -> None:
     roots = [tmp_path / "here", tmp_path / "there"]
     for root in roots:
