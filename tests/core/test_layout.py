@@ -55,6 +55,8 @@ TOUCH_DAGSTER_CORE = {
     "fft_dagster.storage.wal_watchdog",
     "fft_dagster.execution.executor",
     "fft_dagster.execution.run_storage",
+    "fft_dagster.execution.steps",
+    "fft_dagster.execution.unchanged",
     "fft_dagster.storage",
     "fft_dagster.execution.threads",
     "fft_dagster.runs.runs",
