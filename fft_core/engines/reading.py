@@ -28,13 +28,19 @@ PIN, AT, KEY = "_ff_pin", "_ff_at", "_ff_key_"  # names of columns beside those 
 class RefusedValueError(EngineError):
     """The database cannot read a value of the request as a value of its column's type."""
 
+    default_code = "FFT-422"
+
 
 class TimeLimitError(EngineError):
     """The statement took longer than the limit, and was ended."""
 
+    default_code = "FFT-451"
+
 
 class NotThereError(EngineError):
-    """The relation, a column of it, or the record of its build is not there now."""
+    """The relation, a column of it, or the record of its build does not exist now."""
+
+    default_code = "FFT-420"
 
 
 @dataclass(frozen=True)

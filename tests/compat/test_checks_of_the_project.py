@@ -79,7 +79,7 @@ CASES = {
     "a flat parameter": ("type: no_large_ids, column: id, limit: 1", 2, "2 found"),
     "where": ('type: no_large_ids, column: id, limit: 1, where: "v > 5"', 1, "1 found"),
     "rows": ("type: only_known, column: id", 1, "1 found"),
-    "defaults": ("type: min_positive_share, column: v", 1, "0.67 of the rows are positive, not 0.75 [FFT-500]"),
+    "defaults": ("type: min_positive_share, column: v", 1, "0.67 of the rows are positive, not 0.75"),
     "given": ("type: min_positive_share, column: v, params: {min_share: 0.5}", 0, "passed"),
     "given, where": ('type: min_positive_share, column: v, params: {where: "id > 1"}', 0, "passed"),
     "flat where": ('type: min_positive_share, column: v, where: "id > 1"', 0, "passed"),
@@ -218,7 +218,7 @@ def test_a_result_shows_what_a_function_said(tmp_path: Path) -> None:
     with opened(tmp_path, {**FILES, "project.yml": project("type: min_positive_share, column: v")}) as shop:
         (result,) = [check for built in shop.build() for check in built.checks]
     assert isinstance(result, CheckResult)
-    assert result.first_row == "0.67 of the rows are positive, not 0.75 [FFT-500]"
+    assert result.first_row == "0.67 of the rows are positive, not 0.75"
     assert result.sql == 'select * from "warehouse"."main"."m" where v <= 0'
 
 

@@ -19,7 +19,7 @@ from fft_core.errors import Location, Problem, StatementError
 from tools.reference.error_examples import EXAMPLES, FOLDER, ErrorExample
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("fft_core", "fft_cli", "fft_dagster", "fft_prefect", "fft_pytest")
+PACKAGES = ("fft_core", "fft_cli", "fft_dagster", "fft_prefect", "fft_pytest", "fft_serve")
 REGISTRY = ROOT / "fft_core" / "error_codes"
 # People search for these numbers: a new code is added here, and no code is removed or gets another meaning.
 GOLDEN = """
@@ -30,8 +30,8 @@ GOLDEN = """
 500 501 502 503 504 510 511 512
 600 601 602 603 604 605 606 607
 700 701 710 711
-800 801 802 803 804 805 806
-900 901 902 903 904 905 906 907 999
+800 801 802 803 804 805 806 807
+900 901 902 903 904 905 906 907 910 911 912 999
 """
 
 

@@ -466,7 +466,7 @@ CASES: Mapping[str, tuple[Files, str]] = {
     ),
     "no profiles": (
         {**ONE, "profiles.yml": ""},
-        "profiles.yml: profile 'dev' does not exist [FFT-202]\n    hint: Name one with --env: there is none.",
+        "profiles.yml: profile 'dev' does not exist [FFT-202]\n    hint: Name one with --env: the file has none.",
     ),
     "unknown profile": (
         {**ONE, "profiles.yml": "dve: {engine: duckdb}\nprod: {engine: duckdb}\n"},
