@@ -244,7 +244,9 @@ MACRO_ERRORS = {
     "{% macro x() %}\n{{ y() }}{% endmacro %}\n{% macro y() %}\n{{ 1 / 0 }}{% endmacro %}": (
         "models/macros/x.sql:4: template error: ZeroDivisionError"
     ),
-    "{% macro x(n='one') %}\n{{ ref(n) }}{% endmacro %}": "models/macros/x.sql:2: ref('one') does not appear literally in m.ff.sql",
+    "{% macro x(n='one') %}\n{{ ref(n) }}{% endmacro %}": (
+        "models/macros/x.sql:2: ref('one') does not appear literally in m.ff.sql"
+    ),
     "{% macro x() %}\n{% include 'y' %}{% endmacro %}": (
         "models/macros/x.sql:2: {% include %} is not supported [FFT-130]"
     ),
