@@ -47,7 +47,7 @@ def edited_models(last: LastRead, files: ProjectFiles) -> dict[str, Model] | Non
 
 
 def _text(path: Path, digest: bytes) -> str | None:
-    """Return the text of a file; None if it is no text, or has changed since the digest was made."""
+    """Return the text of a file; None if it cannot be decoded, or has changed since the digest was made."""
     try:
         content = path.read_bytes()
         if hashlib.sha256(content).digest() != digest:
