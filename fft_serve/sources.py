@@ -274,7 +274,7 @@ def open_sources(project: Project, seconds: float, before: Sources | None = None
 
 
 def gone(model: str, now: str) -> ProblemError:
-    """Return the error of a walk whose version is not there any more."""
+    """Return the error of a walk whose version no longer exists."""
     said = f"{model} was built again: the rows of this walk are gone. Begin again without the cursor."
     return ProblemError("version_gone", said, data_version=now)
 
