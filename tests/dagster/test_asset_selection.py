@@ -98,7 +98,10 @@ def test_a_job_of_a_schedule_builds_what_is_selected_and_checks_it(shop: Project
     ("expression", "message"),
     [
         ("user", "'user' is not a model or seed"),
-        ("state:modified+", "state: cannot be used here [FFT-302]\n    hint: It depends on the warehouse or on the last run"),
+        (
+            "state:modified+",
+            "state: cannot be used here [FFT-302]\n    hint: It depends on the warehouse or on the last run",
+        ),
         ("result:error", "result: cannot be used here"),
     ],
 )
