@@ -8,6 +8,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from pathlib import Path
 from typing import Any
 
@@ -306,3 +308,16 @@ def test_without_its_packages_it_says_what_to_install(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(__file__).parents[2])
     assert "get_json and get_df need the package 'httpx' [FFT-211]" in done.stderr
     assert "fft-dagster[http]" in done.stderr
+
+
+def test_requests_of_threads_count_for_the_only_model_that_collects(tmp_path: Path, site: Web) -> None:
+    web_api = api(tmp_path)
+    with collecting() as stats, ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda page: web_api.get_json(f"{site.url}/users?page={page}"), range(4)))
+    assert stats.requests == 4
+    with collecting() as one, ThreadPoolExecutor(1) as pool:
+        of_one = copy_context()
+        with collecting() as other:  # the owner of a thread without a context is unknown now
+            pool.submit(web_api.get_json, f"{site.url}/users?page=9").result()
+            pool.submit(of_one.run, web_api.get_json, f"{site.url}/users?page=10").result()
+    assert (one.requests, other.requests) == (1, 0)
