@@ -20,11 +20,13 @@ sys.path.insert(0, str(Path(__file__).parent / "tests" / "core"))
 sys.path.insert(0, str(Path(__file__).parent / "tests" / "prefect"))
 sys.path.insert(0, str(Path(__file__).parent / "tests" / "serve"))
 
-from bqemulator_server import bqemulator_or_skipped
-from fakesnow_server import fakesnow_or_skipped
+from bqemulator_server import running_bqemulator
+from fakesnow_server import running_fakesnow
 from postgres_server import drop_schema, new_schema, running_server
 from prefect_runs import prefect_api, run_flow
 from serve_fixtures import closed_apps, served_place
+from server_environment import or_skipped
+from spark_server import running_spark
 from sweeps import FIRST_SEED
 from targets import Target
 from unit_test_bench import Bench
@@ -88,13 +90,19 @@ def postgres_dsn() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def snowflake_server() -> Iterator[Mapping[str, Any]]:
-    with fakesnow_or_skipped() as settings:
+    with or_skipped(running_fakesnow()) as settings:
         yield settings
 
 
 @pytest.fixture(scope="session")
 def bigquery_server() -> Iterator[Mapping[str, Any]]:
-    with bqemulator_or_skipped() as settings:
+    with or_skipped(running_bqemulator()) as settings:
+        yield settings
+
+
+@pytest.fixture(scope="session")
+def spark_server() -> Iterator[Mapping[str, Any]]:
+    with or_skipped(running_spark()) as settings:
         yield settings
 
 

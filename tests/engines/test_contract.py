@@ -6,11 +6,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import bqemulator_server
-import fakesnow_server
 import pytest
 from autocommit_installed import autocommit_installed
 from postgres_server import drop_schema, new_schema
+from targets import Target
 
 from fft_core.engines.spec import Full, No
 from fft_core.testing import LEVELS, EngineContract
@@ -55,9 +54,8 @@ class TestSnowflake(EngineContract):
 
     @pytest.fixture
     def settings(self, snowflake_server: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-        schema = new_schema()
-        yield {**snowflake_server, "schema": schema}
-        fakesnow_server.drop_schema(snowflake_server, schema)
+        with Target(None, self.engine, snowflake_server).settings() as settings:
+            yield settings
 
 
 class TestBigQuery(EngineContract):
@@ -68,9 +66,21 @@ class TestBigQuery(EngineContract):
 
     @pytest.fixture
     def settings(self, bigquery_server: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-        dataset = new_schema()
-        yield {**bigquery_server, "dataset": dataset}
-        bqemulator_server.drop_dataset(bigquery_server, dataset)
+        with Target(None, self.engine, bigquery_server).settings() as settings:
+            yield settings
+
+
+class TestSpark(EngineContract):
+    """On tables of Parquet, by Spark Connect. See `test_spark_on_iceberg.py` for those of Iceberg."""
+
+    engine = "databricks_spark"
+    levels = ALL
+    slow_query = "select count(*) from range(100000000000) as r where r.id % 7 = hash(r.id)"
+
+    @pytest.fixture
+    def settings(self, spark_server: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+        with Target(None, self.engine, spark_server).settings() as settings:
+            yield settings
 
 
 def test_a_wrong_claim_fails_either_way() -> None:
