@@ -43,7 +43,7 @@ dev: $(READY)
 	@$(BIN)/fft dev example_project
 
 lint: $(READY)
-	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/python tools/prose.py
 
 types: $(READY)
 	@$(BIN)/mypy

@@ -28,18 +28,24 @@ PIN, AT, KEY = "_ff_pin", "_ff_at", "_ff_key_"  # names of columns beside those 
 class RefusedValueError(EngineError):
     """The database cannot read a value of the request as a value of its column's type."""
 
+    default_code = "FFT-422"
+
 
 class TimeLimitError(EngineError):
     """The statement took longer than the limit, and was ended."""
 
+    default_code = "FFT-451"
+
 
 class NotThereError(EngineError):
-    """The relation, a column of it, or the record of its build is not there now."""
+    """The relation, a column of it, or the record of its build does not exist now."""
+
+    default_code = "FFT-420"
 
 
 @dataclass(frozen=True)
 class ReadColumn:
-    """A column that can be read: its type as the engine spells it, and as Arrow has it."""
+    """A column that can be read: its type in the engine's SQL, and in Arrow."""
 
     name: str
     type: str
@@ -48,7 +54,7 @@ class ReadColumn:
 
 @dataclass(frozen=True)
 class Place:
-    """Where rows are: in a file, or in a relation with a record of its build.
+    """The place of rows: a file, or a relation with a record of its build.
 
     Attributes:
         file: The file; None for a relation.
@@ -68,7 +74,7 @@ class RowsQuery:
     """A question about the rows of a place.
 
     Attributes:
-        place: Where they are.
+        place: The file or relation.
         columns: The columns of the answer.
         where: The condition in SQL; values are `$1`, `$2` and so on.
         parameters: The values, as texts that `where` casts.
@@ -113,7 +119,7 @@ class Reader(Protocol):
 
     @property
     def spelling(self) -> Spelling:
-        """How statements are spelled."""
+        """The dialect of statements."""
 
     @property
     def row_number(self) -> tuple[str, str]:
@@ -163,7 +169,7 @@ def open_file_reader(folder: Path) -> Reader:
     """Open the reader of Parquet files, which reads below one folder and nowhere else. Raises MissingDriverError."""
     spec = next((spec for spec in installed_specs().values() if spec.file_reader), None)
     if spec is None:
-        raise MissingDriverError("no installed engine reads Parquet files for many readers at once")
+        raise MissingDriverError("no installed engine reads Parquet files for many readers at once", code="FFT-603")
     reader: Reader = _module(spec, spec.file_reader).open_file_reader(folder)
     return reader
 
@@ -179,4 +185,4 @@ def _module(spec: EngineSpec, name: str) -> Any:  # Any: a module with `open_rea
         return importlib.import_module(name)
     except ImportError as error:
         hint = f'pip install "{spec.extra}"' if spec.extra else None
-        raise MissingDriverError(f"serving rows needs the package {error.name!r}", hint=hint) from error
+        raise MissingDriverError(f"serving rows needs the package {error.name!r}", hint=hint, code="FFT-211") from error
