@@ -134,7 +134,7 @@ def test_an_engine_says_which_frames_its_models_can_be_given(folder: Path) -> No
     path.write_text(code.format("ibis", "Table"))
     with pytest.raises(ProjectError, match=r"one\.ff\.py:6: .*ibis\.Table is not a type of frame") as caught:
         load_project(root)
-    assert "There are toyframes.Frame, pandas.DataFrame" in str(caught.value)
+    assert "Types: toyframes.Frame, pandas.DataFrame" in str(caught.value)
     path.write_text(code.format("toyframes", "Frame"))
     body = load_project(root).models["one"].body
     assert isinstance(body, PythonBody)
@@ -177,7 +177,7 @@ def test_an_unknown_engine_is_told_with_its_line(tmp_path: Path, written: str, s
     root = shop(tmp_path / "shop", f"dev:\n  engine: {written}\n")
     with pytest.raises(FftError) as caught:
         load_project(root)
-    assert f"{said}\n    hint: {hint}" in str(caught.value)
+    assert f"{said} [FFT-203]\n    hint: {hint}" in str(caught.value)
     with pytest.raises(EngineError, match=f"unknown engine '{written}'") as direct:
         spec_of(written)
     assert direct.value.problem.hint == hint
@@ -322,7 +322,7 @@ def test_a_setting_says_what_is_wrong(tmp_path: Path) -> None:
     path = Setting("X", "path")
     assert path.located("a/b.db", tmp_path) == str(tmp_path / "a" / "b.db")
     assert [path.located(v, tmp_path) for v in (":memory:", "s3://x", None)] == [":memory:", "s3://x", None]
-    with pytest.raises(ValueError, match="must be text, not what is given"):
+    with pytest.raises(ValueError, match="must be text, not this value"):
         Setting("X", is_secret=True).read(1)
     assert Namespace(None, "c").relation("n").parts == ("c", "n")
 
