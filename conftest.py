@@ -59,9 +59,15 @@ def pytest_configure(config: pytest.Config) -> None:
 # Tests that share expensive fixtures, by prefixes of their names: one process of xdist runs all of them. Its own mark
 # for that, xdist_group, has no effect: pytest 9.2 does not read the names that xdist 3.8 sets.
 TOGETHER = (
-    "tests/example/test_marts_against_parquet.py::",
-    "tests/cli/test_dev_command.py::test_in_the_ui_",
-    "tests/prefect/",
+    ("tests/example/test_marts_against_parquet.py::",),
+    ("tests/cli/test_dev_command.py::test_in_the_ui_",),
+    ("tests/prefect/",),
+    (  # one server of Spark
+        "tests/engines/test_contract.py::TestSpark::",
+        "tests/engines/test_spark.py::",
+        "tests/engines/test_projects_on_spark.py::",
+        "tests/skip/test_skips_on_spark.py::",
+    ),
 )
 
 
@@ -71,7 +77,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
 
     class OneByOneOrTogether(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            return next((names for names in TOGETHER if nodeid.startswith(names)), nodeid)
+            return next((names[0] for names in TOGETHER if nodeid.startswith(names)), nodeid)
 
     return OneByOneOrTogether(config, log)
 

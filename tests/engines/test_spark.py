@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sweeps import FACTOR
 from targets import Target
 
 from fft_core import Run
@@ -122,16 +123,17 @@ PAIRS = {
 
 
 def test_other_rows_have_another_digest(session: Session) -> None:
-    def digest(query: str) -> object:
+    def digest(query: str) -> str:
         columns = session.columns(query)
-        ((found,),) = session.fetch(f"select {session.versions.digest('_ff_r', columns)} from ({query}) as _ff_r")
-        return found
+        return f"(select {session.versions.digest('_ff_r', columns)} from ({query}) as _ff_r)"
 
-    for pair, (one, other) in PAIRS.items():
-        found = digest(one)
-        assert found == digest(one), pair
-        assert found is not None, pair
-        assert found != digest(other), pair
+    asked = [f"{digest(one)}, {digest(one)}, {digest(other)}" for one, other in PAIRS.values()]
+    (found,) = session.fetch(f"select {', '.join(asked)}")
+    for place, pair in enumerate(PAIRS):
+        one, again, other = found[3 * place : 3 * place + 3]
+        assert one == again, pair
+        assert one is not None, pair
+        assert one != other, pair
 
 
 def test_a_session_sees_what_another_one_has_published(session: Session) -> None:
@@ -229,7 +231,7 @@ def test_columns_that_change_make_another_table(shop: Shop) -> None:
 
 def test_a_missing_input_is_named(shop: Shop) -> None:
     shop.write({"models/orders.ff.sql": ORDERS, "models/m.ff.sql": "select id from {{ ref('orders') }}"})
-    with pytest.raises(MissingRelationError, match="orders, which is not there"):
+    with pytest.raises(MissingRelationError, match="orders, which does not exist"):
         shop.build("m")
 
 
@@ -278,11 +280,12 @@ FRAMES = """
 
 def test_frames_of_pyspark_are_queries_and_those_of_libraries_work(shop: Shop) -> None:
     shop.write({"models/orders.ff.sql": ORDERS, "models/frames.ff.py": textwrap.dedent(FRAMES)})
-    assert shop.build() == {"orders", "spent", "by_pandas", "by_polars", "by_ibis"}
+    some = ("by_pandas", "by_polars", "by_ibis") if FACTOR > 1 else ("by_ibis",)
+    assert shop.build("orders", "spent", *some) == {"orders", "spent", *some}
     assert shop.rows("spent", "customer, amount") == [("a", 17)]
-    for name in ("by_pandas", "by_polars", "by_ibis"):
+    for name in some:
         assert shop.rows(name, "id") == [(1,), (3,)], name
-    assert shop.build() == set()
+    assert shop.build("orders", "spent", *some) == set()
 
 
 def test_what_is_wrong_with_a_profile_is_told(spark_server: Mapping[str, Any]) -> None:
