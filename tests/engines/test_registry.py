@@ -37,7 +37,7 @@ SPEC = replace(
 """
 
 
-ENGINES = "Engines: bigquery, duckdb, postgres, snowflake_snowpark."
+ENGINES = "Engines: bigquery, databricks_spark, duckdb, postgres, snowflake_snowpark."
 
 
 @pytest.fixture
@@ -81,6 +81,7 @@ def test_ours_are_declared_like_those_of_others() -> None:
         "duckdb": "fft_core.engines.duckdb:SPEC",
         "bigquery": "fft_core.engines.bigquery:SPEC",
         "postgres": "fft_core.engines.postgres:SPEC",
+        "databricks_spark": "fft_core.engines.databricks:SPEC",
         "snowflake_snowpark": "fft_core.engines.snowflake:SPEC",
     }
     assert set(known) == set(engine_names())
@@ -88,7 +89,7 @@ def test_ours_are_declared_like_those_of_others() -> None:
 
 def test_an_engine_of_others_is_found_and_used(folder: Path) -> None:
     install(folder, "toy_engine", "toy = toy_engine:SPEC")
-    assert engine_names() == ("bigquery", "duckdb", "postgres", "snowflake_snowpark", "toy")
+    assert engine_names() == ("bigquery", "databricks_spark", "duckdb", "postgres", "snowflake_snowpark", "toy")
     assert "toy_engine" not in sys.modules  # not for its name
     root = shop(folder / "shop", "dev: {engine: toy, toy: {file: data/toy.db}}\n")
     project = load_project(root)
@@ -190,7 +191,7 @@ def test_two_packages_that_declare_one_name_are_named(folder: Path, caplog: pyte
         load_project(root)
     assert "profiles.yml:2: the engine 'toy' is declared by toy-engine 1.0 and toy-other 2.1" in str(caught.value)
     with caplog.at_level(logging.WARNING):
-        assert set(installed_specs()) == {"bigquery", "duckdb", "postgres", "snowflake_snowpark"}
+        assert set(installed_specs()) == {"bigquery", "databricks_spark", "duckdb", "postgres", "snowflake_snowpark"}
     assert "declared by toy-engine 1.0 and toy-other 2.1" in caplog.text
 
 

@@ -52,6 +52,7 @@ _KINDS = {
     "truth": "true or false",
     "path": "text",
     "paths": "mapping of texts",
+    "mapping": "mapping of texts",
 }
 
 
