@@ -37,6 +37,10 @@ class NotThereError(EngineError):
     """The relation, a column of it, or the record of its build is not there now."""
 
 
+class UnfitValueError(EngineError):
+    """A row has a value that Arrow has no place for, such as an infinite date."""
+
+
 @dataclass(frozen=True)
 class ReadColumn:
     """A column that can be read: its type as the engine spells it, and as Arrow has it."""

@@ -18,6 +18,7 @@ from fft_core.engines.reading import (
     ReadColumn,
     RefusedValueError,
     TimeLimitError,
+    UnfitValueError,
 )
 from fft_core.errors import BusyError, EngineError, UnreachableError
 from fft_core.project.model import Model, NotNull, Project
@@ -292,6 +293,12 @@ class _Closing:
         return self._context.__exit__(*error)
 
 
+def unfit(model: str) -> ProblemError:
+    """Return the error of rows with a value that a format has no place for."""
+    said = f"a value of {model} cannot be sent in this format: cast its column to text in the model"
+    return ProblemError("not_acceptable", said)
+
+
 @contextmanager
 def explained(what: str) -> Iterator[None]:
     """Turn the errors of a reader into problems."""
@@ -301,6 +308,8 @@ def explained(what: str) -> Iterator[None]:
         raise ProblemError("bad_value", f"the database refuses a value: {error.problem.message}") from error
     except TimeLimitError as error:
         raise ProblemError("time_limit", f"the rows of {what} took too long: ask for fewer") from error
+    except UnfitValueError as error:
+        raise unfit(what) from error
     except NotThereError as error:
         raise ProblemError("not_built", f"{what} is not in the database", headers={"Retry-After": "10"}) from error
     except (BusyError, UnreachableError) as error:
