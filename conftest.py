@@ -60,6 +60,7 @@ TOGETHER = (
     "tests/example/test_marts_against_parquet.py::",
     "tests/cli/test_dev_command.py::test_in_the_ui_",
     "tests/prefect/",
+    "tests/serve/test_stack.py::",
 )
 
 

@@ -132,7 +132,9 @@ def test_counters(shop: Served) -> None:
     assert 'fft_serve_rows_total{model="orders"} 3.0' in text
 
 
-def test_the_catalog_says_what_is_stale(shop: Served) -> None:
+def test_the_catalog_says_what_is_stale(served_place: Served) -> None:
+    shop = served_place
+    shop.write({"models/orders.ff.sql": orders(range(20)), "models/schema.yml": SCHEMA})
     shop.write({"models/late.ff.sql": "{{ config(serve=true) }} select count(*) as n from {{ ref('orders') }}"})
     shop.build()
     api = client(shop)
