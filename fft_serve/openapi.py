@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from fft_core.version import VERSION
 from fft_serve.auth.subject import CATALOG, MODEL, Subject
+from fft_serve.builds.history import MOST_RUNS
 from fft_serve.problems import CODES, TYPE, ProblemError
 from fft_serve.replies import json_response
 from fft_serve.rows.formats import MEDIA
@@ -58,7 +59,7 @@ _PATHS: Sequence[tuple[str, str, str, str]] = (
     ("get", "/seeds", "The seeds", CATALOG),
     ("get", "/lineage", "The graph", CATALOG),
     ("get", "/plan", "What a build would do, and why", CATALOG),
-    ("get", "/runs", "The last runs", CATALOG),
+    ("get", "/runs", "The runs, the newest first", CATALOG),
     ("get", "/runs/{identity}", "One run, with the result of each node", CATALOG),
     ("get", "/metrics", "Counters for Prometheus", CATALOG),
     ("get", "/builds", "The last builds", "run:build"),
@@ -128,6 +129,10 @@ def _operation(method: str, path: str, summary: str, scope: str) -> dict[str, An
     parameters = [{"name": n, "in": "path", "required": True, "schema": {"type": "string"}} for n in names]
     if path == "/plan":
         parameters.append({"name": "select", "in": "query", "required": False, "schema": {"type": "string"}})
+    if path == "/runs":
+        limit = {"type": "integer", "minimum": 1, "maximum": MOST_RUNS}
+        parameters.append({"name": "limit", "in": "query", "required": False, "schema": limit})
+        parameters.append(_query("cursor", "`next` of the page before"))
     media = {"/metrics": "text/plain", "/builds/{identity}/events": "text/event-stream"}.get(path, "application/json")
     content = {media: {"schema": {"type": "string"} if media.startswith("text") else {"type": "object"}}}
     status = "202" if method in ("post", "delete") else "200"

@@ -22,7 +22,7 @@ from fft_core.names import Relation
 if TYPE_CHECKING:
     import pyarrow as pa
 
-PIN, AT, KEY = "_ff_pin", "_ff_at", "_ff_key_"  # names of columns beside those of the rows
+PIN, AT, KEY, COUNT = "_ff_pin", "_ff_at", "_ff_key_", "_ff_count"  # names of columns beside those of the rows
 
 
 class RefusedValueError(EngineError):
@@ -79,6 +79,7 @@ class RowsQuery:
         order: Columns, with whether they are descending; NULL comes last in both directions.
         by_row_number: Whether equal rows are ordered by their place in the table, and the answer has key texts.
         limit: The number of rows; None for all.
+        count_where: The condition of the rows that are counted in the same statement; None: nothing is counted.
     """
 
     place: Place
@@ -89,6 +90,7 @@ class RowsQuery:
     has_keys: bool = False
     by_row_number: bool = False
     limit: int | None = None
+    count_where: str | None = None
 
 
 @dataclass(frozen=True)
@@ -151,6 +153,9 @@ def rows_sql(query: RowsQuery, source: str, spelling: Spelling, row_number: str)
         columns += [f"{text} as {spelling.quoted(f'{KEY}{index}')}" for index, text in enumerate(texts)]
         if query.by_row_number:
             columns.append(f"cast({row_number} as varchar) as {spelling.quoted(AT)}")
+    if query.count_where is not None:
+        counted = f" where {query.count_where}" if query.count_where else ""
+        columns.append(f"(select count(*) from {source}{counted}) as {spelling.quoted(COUNT)}")
     where = f" where {query.where}" if query.where else ""
     limit = "" if query.limit is None else f" limit {int(query.limit)}"
     return f"select {', '.join(columns)} from {source}{where}{_order(query, spelling, row_number)}{limit}"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from fft_core.build.serving import is_strict, key_of
 from fft_core.engines.reading import (
     AT,
+    COUNT,
     KEY,
     Answer,
     NotThereError,
@@ -214,23 +215,33 @@ def _refuse_other_version(cursor: Cursor, version: Version, model: str, *, pinne
 
 
 def _page(request: RowsRequest, asked: Question, answer: Answer, version: Version) -> Page:
-    batches, next_cursor = answer.batches, None
+    batches, next_cursor, counted = answer.batches, None, None
     if asked.limit is not None:
         rows = list(batches)
+        counted = _counted(asked, rows)
         next_cursor = _next(asked, rows, version)
         batches = _first(rows, asked.limit)
     names = list(asked.asked.select)
     schema, shaped = _shaped(answer.schema, names, batches)
     columns = request.loaded.sources.columns(asked.query.place, version.stamp)
     json_columns = tuple(column.name for column in columns if column.type.lower() in ("json", "jsonb"))
-    count = _count(asked.asked, version, request) if asked.asked.counts else None
+    count = counted
+    if asked.asked.counts and count is None:
+        count = _recorded_count(asked.asked, version, request)
     return Page(version, schema, json_columns, shaped, next_cursor, count)
 
 
-def _count(asked: Asked, version: Version, request: RowsRequest) -> int:
-    """Return the recorded number of rows, which costs nothing. Raises ProblemError if it is not the answer."""
+def _counted(asked: Question, rows: Sequence[pa.RecordBatch]) -> int | None:
+    """Return the number of rows that fit the filters, which each row of a page has; None if it was not asked for."""
+    if asked.query.count_where is None:
+        return None
+    return next((int(batch.column(COUNT)[0].as_py()) for batch in rows if batch.num_rows), 0)
+
+
+def _recorded_count(asked: Asked, version: Version, request: RowsRequest) -> int:
+    """Return the recorded number of all rows, which costs nothing. Raises ProblemError if it is not the answer."""
     if asked.filters or request.model.name in request.loaded.predicates or version.rows is None:
-        raise ProblemError("bad_parameter", "count=exact is the number of all rows: it is not known with filters")
+        raise ProblemError("bad_parameter", "count=exact with filters is for pages: add a limit")
     return version.rows
 
 
