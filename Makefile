@@ -48,7 +48,7 @@ stack: $(READY)
 	@$(BIN)/python -m tools.stack --build $(STACK)
 
 lint: $(READY)
-	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/python tools/prose.py
 
 types: $(READY)
 	@$(BIN)/mypy

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import gc
 import os
+import re
 import sys
 import threading
 import traceback
@@ -36,6 +37,7 @@ COMMANDS = {
     "diff": "fft_cli.diff",
     "docgen": "fft_cli.docgen",
     "doctor": "fft_cli.doctor",
+    "explain": "fft_cli.explain",
     "init": "fft_cli.init",
     "ls": "fft_cli.ls",
     "plan": "fft_cli.plan",
@@ -55,12 +57,15 @@ COMMANDS = {
 ENTRY_POINTS = "fft.commands"
 # The groups of `fft --help`; a command without a group is shown under the last heading.
 GROUPS = {
-    "Begin": ("init", "deps", "doctor"),
+    "Begin": ("init", "deps", "doctor", "explain"),
     "Build and check": ("build", "run", "seed", "test", "utest", "snapshot", "source", "stream", "clone"),
     "Look": ("plan", "diff", "review", "ls", "show", "dag", "dev", "docgen", "serve"),
     "Keep in order": ("ci-check", "sync-db-comments", "cache", "clean"),
     "Other": ("version",),
 }
+
+
+COMMAND_LINE = "FFT-310"
 
 
 class Commands(SuggestingGroup):
@@ -134,7 +139,7 @@ def _run(invocation: Invocation) -> None:
     except click.ClickException as error:
         shown = StringIO()
         error.show(file=shown)
-        echo(shown.getvalue().rstrip("\n"), err=True)
+        echo(_with_code(shown.getvalue().rstrip("\n")), err=True)
         sys.exit(error.exit_code)
     except FftError as error:
         print_error(error, color)
@@ -147,13 +152,18 @@ def _run(invocation: Invocation) -> None:
         sys.exit(1)
     except OSError as error:  # a full disk, a missing folder, missing permissions: not an error of FFT
         named = f"{error.filename}: " if error.filename else ""
-        print_error(FftError(f"{named}{error.strerror or error}"), color)
+        print_error(FftError(f"{named}{error.strerror or error}", code="FFT-711"), color)
         sys.exit(1)
     except Exception as error:  # noqa: BLE001 - the last boundary
         from fft_cli.crash import print_unexpected
 
         print_unexpected(f"{type(error).__name__}: {error}", traceback.format_exc(), invocation.root)
         sys.exit(99)
+
+
+def _with_code(shown: str) -> str:
+    """Add the code of wrong command lines to a message of click."""
+    return re.sub(r"^(Error: .*)$", rf"\1 [{COMMAND_LINE}]", shown, count=1, flags=re.MULTILINE)
 
 
 def entry() -> None:

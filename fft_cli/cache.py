@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 _KEPT = {
     "nothing": "",
-    "rows": "; its rows stay, the next build is an increment to them",
-    "history": "; its versions stay, the next build adds to them",
+    "rows": "; its rows stay, and the next build adds an increment",
+    "history": "; its versions stay, and the next build adds to them",
 }
 
 
@@ -32,7 +32,7 @@ def command() -> None:
 @command.command("clear")
 @with_options(ProjectOptions, Selection)
 @click.option("--all", "everything", is_flag=True, help="Remove all records, also damaged ones that cannot be read.")
-@click.option("--dry-run", is_flag=True, help="Only list what would be forgotten.")
+@click.option("--dry-run", is_flag=True, help="Only list the builds whose records would be removed.")
 def clear(options: ProjectOptions, selection: Selection, everything: bool, dry_run: bool) -> None:
     """Forget the builds of the selected models and seeds, or of all: they are built the next time.
 

@@ -65,7 +65,7 @@ def _findings(options: ProjectOptions) -> Sequence[Finding]:
 def _print(findings: Sequence[Finding]) -> None:
     for finding in findings:
         level = style(finding.level, fg=_COLORS[finding.level])
-        echo(f"{finding.where}: {level}: {finding.message} [{finding.rule}]")
+        echo(f"{finding.where}: {level}: {finding.message} [{finding.code or finding.rule}]")
         if finding.hint:
             echo(f"    hint: {finding.hint}")
     counts = Counter[str](finding.level for finding in findings)

@@ -32,16 +32,16 @@ def read_age(_context: click.Context, _parameter: click.Parameter, text: str | N
 @click.command("clean")
 @with_options(ProjectOptions)
 @click.option("--history", is_flag=True, help="Also the project's own history of Dagster runs.")
-@click.option("--orphans", is_flag=True, help="Instead: tables and views of models that are gone from the project.")
+@click.option("--orphans", is_flag=True, help="Remove tables and views of models that are no longer in the project.")
 @click.option("--snapshots", is_flag=True, help="With --orphans, also snapshots: their history cannot be built again.")
 @click.option(
     "--older-than",
     "age",
     metavar="AGE",
     callback=read_age,
-    help="With --orphans, only what was built longer ago than this, as 12h or 7d.",
+    help="With --orphans, only tables and views built longer ago than this, as 12h or 7d.",
 )
-@click.option("--failures", is_flag=True, help="Instead: tables with the failing rows of checks.")
+@click.option("--failures", is_flag=True, help="Remove the tables with failing rows of checks.")
 @click.option("--dry-run", is_flag=True, help="Only list what would be removed.")
 def command(
     options: ProjectOptions,
@@ -68,15 +68,15 @@ def command(
     """
     if failures:
         if history or orphans or snapshots or age is not None:
-            raise click.UsageError("--failures goes with --dry-run only: call the command twice")
+            raise click.UsageError("--failures can only be combined with --dry-run; run the command twice")
         clean_failures(options, dry_run=dry_run)
         return
     if orphans:
         if history:
-            raise click.UsageError("--history has nothing to do with --orphans: call the command twice")
+            raise click.UsageError("--history cannot be combined with --orphans; run the command twice")
         sys.exit(clean_orphans(options, snapshots=snapshots, dry_run=dry_run, older_than=age))
     if snapshots or age is not None:
-        raise click.UsageError(f"{'--snapshots' if snapshots else '--older-than'} goes with --orphans")
+        raise click.UsageError(f"{'--snapshots' if snapshots else '--older-than'} needs --orphans")
     clean_files(options.root, history=history, dry_run=dry_run)
 
 
@@ -87,7 +87,7 @@ def clean_files(root: Path, *, history: bool, dry_run: bool) -> None:
 
     more = [root.resolve() / face().history()] if history else []
     if history and os.environ.get("DAGSTER_HOME"):
-        echo("the history in DAGSTER_HOME is not the project's own: it stays", err=True)
+        echo("the history in DAGSTER_HOME does not belong to the project and is kept", err=True)
     found = find_leftovers(root, *more)
     for path in found:
         if not dry_run:
@@ -114,7 +114,7 @@ def clean_orphans(
     for line in removed:
         echo(line)
     for orphan in kept:
-        echo(f"{orphan_line(orphan)}; it is a snapshot, and stays without --snapshots")
+        echo(f"{orphan_line(orphan)}; it is a snapshot: only --snapshots removes it")
     for orphan, error in failed.items():
         reason = " ".join(error.problem.message.split())
         echo(f"{orphan_lines(orphan)[0]}; it cannot be removed: {reason}", err=True)

@@ -20,9 +20,9 @@ _COLORS = {"copied": "green", "view": "green", "kept": "bright_black", "missing"
 
 @click.command("clone")
 @with_options(ProjectOptions, Selection)
-@click.option("--from", "source", metavar="ENV", required=True, help="The environment that is copied.")
-@click.option("--force", is_flag=True, help="Replace what is newer here, snapshots, and what nobody recorded.")
-@click.option("--dry-run", is_flag=True, help="Only say what would be copied.")
+@click.option("--from", "source", metavar="ENV", required=True, help="The environment to copy from.")
+@click.option("--force", is_flag=True, help="Also replace newer tables, snapshots, and tables without a build record.")
+@click.option("--dry-run", is_flag=True, help="Only list the tables and views that would be copied.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(
     options: ProjectOptions, selection: Selection, source: str, force: bool, dry_run: bool, as_json: bool
@@ -49,8 +49,8 @@ def command(
     if as_json:
         echo_json({"from": source, "to": project.env, "dry_run": dry_run, "nodes": [_as_json(one) for one in found]})
     else:
-        would = "would be taken" if dry_run else "taken"
-        echo(f"\n{done} {would} from {source}, {len(found) - done} left as they are")
+        would = "would be copied" if dry_run else "copied"
+        echo(f"\n{done} {would} from {source}, {len(found) - done} unchanged")
 
 
 def _line(cloned: Cloned, widths: Sequence[int]) -> str:

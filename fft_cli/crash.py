@@ -11,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from fft_cli.terminal import echo, masked, style
+from fft_core.error_codes import UNEXPECTED
 from fft_core.names.text import visible
 
 LOGS = Path(".fastflowtransform") / "logs"
@@ -19,8 +20,9 @@ LOGS = Path(".fastflowtransform") / "logs"
 def print_unexpected(message: str, trace: str, root: Path | None) -> None:
     """Print a message on stderr, with the file of the traceback; FFT_TRACE=1 prints the traceback."""
     path = _write_trace(visible(masked(trace)), root)
-    echo(f"{style('unexpected', fg='red', bold=True)} {message}", err=True)
-    echo(f"    This is an error in FFT itself, or below it. The trace is in {path}", err=True)
+    first, newline, rest = message.partition("\n")
+    echo(f"{style('unexpected', fg='red', bold=True)} {first} [{UNEXPECTED}]{newline}{rest}", err=True)
+    echo(f"    This is a bug in FFT or in a library that it uses. The traceback is in {path}", err=True)
     if os.environ.get("FFT_TRACE") or os.environ.get("FLOWFORGE_TRACE"):
         echo(trace, err=True)
     else:

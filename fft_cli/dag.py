@@ -15,7 +15,7 @@ from fft_cli.terminal import echo
 @click.option(
     "--with-schema/--no-schema",
     default=True,
-    help="Accepted, and needless: a page shows the columns that are described.",
+    help="Accepted and ignored: a page always shows the described columns.",
 )
 def command(
     options: ProjectOptions,

@@ -23,11 +23,11 @@ ROWS_DIFFER = 3
 
 @click.command("diff")
 @with_options(ProjectOptions, Selection)
-@click.option("--against", metavar="ENV", required=True, help="The environment that this one is compared with.")
-@click.option("--definitions", is_flag=True, help="Only compare what models say.")
+@click.option("--against", metavar="ENV", required=True, help="The environment to compare with.")
+@click.option("--definitions", is_flag=True, help="Only compare code and settings of models.")
 @click.option("--data", is_flag=True, help="Only compare rows.")
-@click.option("--key", metavar="COLUMNS", help="What tells rows apart, as in id,day. [default: unique_key, or a check]")
-@click.option("--tolerance", metavar="NUMBER", help="By how much numbers may differ: 0.01, or 1% of the larger.")
+@click.option("--key", metavar="COLUMNS", help="The key of rows, as in id,day. [default: unique_key, or a check's]")
+@click.option("--tolerance", metavar="NUMBER", help="The allowed difference of numbers: 0.01, or 1% of the larger.")
 @click.option("--ignore", multiple=True, metavar="COLUMN", help="A column to leave out; repeatable.")
 @click.option("--samples", type=click.IntRange(min=0), default=5, show_default=True, help="Rows shown of each kind.")
 @click.option(
@@ -75,7 +75,7 @@ def read_tolerance(text: str | None) -> Tolerance:
     if text is None:
         return Tolerance()
     if not re.fullmatch(r"(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?%?", text.strip()):
-        raise click.UsageError(f"--tolerance {text!r} is neither a number, as 0.01, nor a share, as 1%")
+        raise click.UsageError(f"--tolerance {text!r} is not a number such as 0.01, or a percentage such as 1%")
     amount = float(text.strip().removesuffix("%"))
     return Tolerance(amount / 100, is_share=True) if text.strip().endswith("%") else Tolerance(amount)
 
@@ -125,7 +125,7 @@ def _node(node: NodeRows, rows: RowsCompared) -> Iterator[str]:
     from fft_core.reports.diff import column_notes
 
     changed = f", {rows.changed} changed" if rows.key else ""
-    by = f" (by {', '.join(rows.key)})" if rows.key else " (as they are: without a key)"
+    by = f" (by {', '.join(rows.key)})" if rows.key else " (compared without a key)"
     yield f"  {style(node.name, bold=True)}: {rows.there} rows there, {rows.here} here{by}"
     yield f"    {rows.only_there} only there, {rows.only_here} only here{changed}"
     yield from (f"    {note}" for note in column_notes(rows))

@@ -20,12 +20,12 @@ DEFAULT_FOLDER = Path("site") / "docs"
     "folder",
     metavar="DIR",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Where the site is written. [default: site/docs of the project]",
+    help="The folder of the site. [default: site/docs of the project]",
 )
-@click.option("--emit-json", is_flag=True, help="Put manifest.json and catalog.json beside the pages.")
+@click.option("--emit-json", is_flag=True, help="Put manifest.json and catalog.json next to the pages.")
 @click.option("--open-source", is_flag=True, help="Show the source of the models.")
 @click.option("--no-catalog", is_flag=True, help="Open no database: columns and types as declared.")
-@click.option("--no-history", is_flag=True, help="Leave out what checks found in earlier runs.")
+@click.option("--no-history", is_flag=True, help="Leave out the results of checks in earlier runs.")
 def command(
     options: ProjectOptions,
     folder: Path | None,

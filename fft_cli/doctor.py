@@ -30,7 +30,8 @@ def command(root: Path, env: str | None, as_json: bool) -> None:
         echo_json({"findings": [asdict(finding) for finding in findings]})
     else:
         for finding in findings:
-            echo(f"{style(f'{finding.state:8}', fg=_COLORS[finding.state])} {finding.what}")
+            code = f" [{finding.code}]" if finding.code else ""
+            echo(f"{style(f'{finding.state:8}', fg=_COLORS[finding.state])} {finding.what}{code}")
             if finding.hint:
                 echo(f"         {finding.hint}")
     sys.exit(1 if any(finding.state == "missing" for finding in findings) else 0)

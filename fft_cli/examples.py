@@ -21,13 +21,14 @@ EXAMPLES: Mapping[str, Sequence[Example]] = {
         Example("One on Postgres", "fft init shop_postgres --engine postgres"),
     ),
     "deps": (
-        Example("Install what packages.yml and packages.lock.yml say", "fft deps shop"),
-        Example("Take what the branches and tags are now", "fft deps shop --upgrade"),
+        Example("Install the packages in packages.yml and packages.lock.yml", "fft deps shop"),
+        Example("Install the current commits of branches and tags", "fft deps shop --upgrade"),
     ),
-    "doctor": (Example("What a project needs, and what differs from the original FFT", "fft doctor shop"),),
+    "doctor": (Example("The requirements of a project, and changes since the original FFT", "fft doctor shop"),),
+    "explain": (Example("The code at the end of a message", "fft explain FFT-110"),),
     "plan": (
         Example("Everything", "fft plan shop"),
-        Example("One model and what it reads, for a program", "fft plan shop --select +country_revenue --json"),
+        Example("One model and its inputs, for a program", "fft plan shop --select +country_revenue --json"),
         Example("With another variable", "fft plan shop --vars big_order=100"),
     ),
     "build": (
@@ -35,7 +36,7 @@ EXAMPLES: Mapping[str, Sequence[Example]] = {
         Example("One folder, two models at a time", "fft build shop --select path:models/marts --jobs 2"),
         Example("A model although nothing changed", "fft build shop --rebuild country_revenue"),
     ),
-    "run": (Example("What must be built of one model and what it reads", "fft run shop --select +country_revenue"),),
+    "run": (Example("One model and its inputs, as far as they changed", "fft run shop --select +country_revenue"),),
     "show": (
         Example("The first rows of a model", "fft show country_revenue shop"),
         Example("Its SQL", "fft show country_revenue shop --sql"),
@@ -69,18 +70,16 @@ EXAMPLES: Mapping[str, Sequence[Example]] = {
     "stream status": (Example("How far all streams were read", "fft stream status shop"),),
     "stream reset": (Example("Read all again", "fft stream reset visits shop --to earliest", is_tried=False),),
     "stream replay": (
-        Example(
-            "Whether the sessions are those of the events", "fft stream replay visits shop --dry-run", is_tried=False
-        ),
+        Example("Compare the sessions with the events", "fft stream replay visits shop --dry-run", is_tried=False),
     ),
     "sync-db-comments": (
         Example("See which descriptions the database would get", "fft sync-db-comments shop --dry-run"),
     ),
     "seed": (Example("All seeds", "fft seed shop"),),
-    "test": (Example("All checks, on what is published", "fft test shop"),),
+    "test": (Example("All checks, on the published tables", "fft test shop"),),
     "utest": (Example("All unit tests", "fft utest shop"),),
     "snapshot run": (Example("All snapshots", "fft snapshot run shop"),),
-    "source freshness": (Example("All sources that say how fresh they should be", "fft source freshness shop"),),
+    "source freshness": (Example("All sources with a freshness limit", "fft source freshness shop"),),
     "ls": (Example("One tag", "fft ls shop --select tag:daily"),),
     "dag": (Example("The graph as text", "fft dag shop"),),
     "dev": (
@@ -89,11 +88,11 @@ EXAMPLES: Mapping[str, Sequence[Example]] = {
     ),
     "ci-check": (Example("Before a commit", "fft ci-check shop"),),
     "cache clear": (
-        Example("See what would be forgotten", "fft cache clear shop --dry-run"),
+        Example("See the records that would be removed", "fft cache clear shop --dry-run"),
         Example("Build one model and what reads it the next time", "fft cache clear shop --select orders+"),
     ),
     "clean": (
-        Example("See what would be removed", "fft clean shop --dry-run"),
+        Example("See the files that would be removed", "fft clean shop --dry-run"),
         Example("Start a new history of runs", "fft clean shop --history"),
     ),
     "version": (Example("For a report of a problem", "fft version"),),

@@ -77,7 +77,9 @@ def refuse_unknown_scheduler(name: str | None) -> None:
     found = declared(GROUP)
     if name not in found:
         known = f"Installed are: {', '.join(sorted(found))}."
-        raise RequestError(f"--with {name!r}: no such scheduler", hint=nearest(name, found) or known)
+        raise RequestError(
+            f"--with {name!r}: this scheduler is not installed", hint=nearest(name, found) or known, code="FFT-305"
+        )
 
 
 def face(name: str | None = None) -> Face:
@@ -89,6 +91,6 @@ def face(name: str | None = None) -> Face:
     """
     found = declared(GROUP)
     if not found:
-        raise FftError("no scheduler is installed that could run models", hint="pip install fft-dagster")
+        raise FftError("no scheduler is installed", hint="pip install fft-dagster", code="FFT-305")
     refuse_unknown_scheduler(name)
     return cast("Face", found[min(found) if name is None else name][0].load("the scheduler"))

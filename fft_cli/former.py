@@ -11,5 +11,5 @@ from fft_cli.terminal import echo
 def main() -> None:
     """Print the command that does the same, and exit with 2."""
     same = shlex.join(["fft", *sys.argv[1:]])
-    echo(f"flowforge is called fft now: {same}", err=True)
+    echo(f"flowforge was renamed to fft: {same}", err=True)
     sys.exit(2)

@@ -63,8 +63,8 @@ def command(folder: Path | None, engine: str) -> None:
         folder = Path()
         there = sorted(path.name for path in folder.resolve().iterdir() if not path.name.startswith("."))
         if there:
-            hint = "Name a folder: fft init shop. To write into this one all the same: fft init ."
-            raise FftError(f"the current folder is not empty: it has {', '.join(there[:3])}", hint=hint)
+            hint = "Name a folder: fft init shop. To write into the current folder anyway: fft init ."
+            raise FftError(f"the current folder is not empty: it has {', '.join(there[:3])}", hint=hint, code="FFT-311")
     files = new_project(folder, engine)
     for path in files:
         echo(f"  {path.as_posix()}")

@@ -28,7 +28,7 @@ COLORS = {
     "interrupted": "yellow",
     "not_started": "bright_black",
 }
-TERMINATING = "interrupted: running statements are cancelled; Ctrl-C again leaves what does not end"
+TERMINATING = "interrupted: cancelling running statements; Ctrl-C again quits without waiting for them"
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ class PlainLines:
         print_errors(report)
         self._echo(f"\n{report.summary(seconds)}")
         if report.errors() and not report.interrupted:
-            self._echo(f"next: mend that, and call `fft {self._command}` again: it builds only what is not built yet")
+            self._echo(f"next: correct the error and call `fft {self._command}` again; it builds only the rest")
 
     def running_line(self, name: str, seconds: float) -> str:
         """Return the line of a running node, with the columns of the other lines."""

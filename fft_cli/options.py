@@ -60,7 +60,7 @@ class ProjectOptions:
     )
     engine: str | None = field(
         default=None,
-        metadata=option("--engine", metavar="NAME", help="Instead of the profile's engine."),
+        metadata=option("--engine", metavar="NAME", help="The engine to use instead of the profile's."),
     )
     variables: Sequence[str] = field(
         default=(),
@@ -150,13 +150,13 @@ class Selection:
             multiple=True,
             metavar="MODELS",
             shell_complete=complete_models,
-            help="To leave out, in the same grammar; repeatable.",
+            help="Models to leave out, in the same syntax; repeatable.",
         ),
     )
     changed_since: str | None = field(
         default=None,
         metadata=option(
-            "--changed-since", metavar="REF", help="Only what changed since a git commit, and what reads it."
+            "--changed-since", metavar="REF", help="Models changed since a git commit, and models that depend on them."
         ),
     )
 
@@ -200,7 +200,7 @@ class RequestOptions:
             flag_value=ALL,
             metavar="[GLOB]",
             shell_complete=complete_names,
-            help="Models to build in any case, or all; repeatable.",
+            help="Models to rebuild, or all; repeatable.",
         ),
     )
     full_refresh: tuple[str, ...] = field(
@@ -224,7 +224,7 @@ class RequestOptions:
 DEFERRED = option(
     "--defer",
     metavar="ENV",
-    help="Read there what is neither selected nor built here. [default: FFT_DEFER]",
+    help="The environment from which to read inputs that are neither selected nor built here. [default: FFT_DEFER]",
 )
 """The environment from which is read what is not built."""
 
@@ -303,9 +303,9 @@ def parse_variables(given: Sequence[str]) -> Mapping[str, object]:
     for pair in given:
         key, equals, value = pair.partition("=")
         if not equals or not key:
-            raise click.UsageError("--vars: what is given is not KEY=VALUE")  # may be a secret, and is not shown
+            raise click.UsageError("--vars: a value is not of the form KEY=VALUE")  # may be a secret, and is not shown
         try:
             variables[key] = yaml.safe_load(value)
         except yaml.YAMLError as error:
-            raise click.UsageError(f"--vars {key}: the value is not YAML") from error  # not shown, either
+            raise click.UsageError(f"--vars {key}: the value is not valid YAML") from error  # not shown, either
     return variables

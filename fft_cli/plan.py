@@ -22,7 +22,7 @@ _COLORS = {"build": "green", "reuse": "bright_black"}
 
 @click.command("plan")
 @with_options(PlanOptions)
-@click.option("--verbose", "-v", is_flag=True, help="Also list what is reused because nothing changed.")
+@click.option("--verbose", "-v", is_flag=True, help="Also list models that are reused because nothing changed.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(options: PlanOptions, verbose: bool, as_json: bool) -> None:
     """List what `fft build` would build, and why; count what it would reuse. Changes nothing.

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     flag_value=ALL,
     metavar="[GLOB]",
     shell_complete=complete_names,
-    help="Build these models in any case, or those selected, and nothing else; repeatable.",
+    help="Rebuild only these models, or only the selected models; repeatable.",
 )
 def command(options: RunOptions, no_seeds: bool, rebuild_only: tuple[str, ...]) -> None:
     """Build the models that are out of date, but no snapshots. Inputs that are out of date are built as well.
@@ -47,7 +47,7 @@ def command(options: RunOptions, no_seeds: bool, rebuild_only: tuple[str, ...]) 
     todo = partial(planned, checks_alone=False)
     code = build_planned("run", options, todo, chosen.among, kept=chosen.kept, hooked=True)
     if options.dry_run and chosen.added and not options.output.as_json:
-        echo(f"not selected, and built as the selection reads them: {', '.join(chosen.added)}")
+        echo(f"not selected, but built because the selection depends on them: {', '.join(chosen.added)}")
     sys.exit(code)
 
 

@@ -27,7 +27,7 @@ STORE_FAILURES = click.option(
 class Output:
     """The options of the output: its amount and its format."""
 
-    quiet: bool = field(default=False, metadata=option("--quiet", "-q", is_flag=True, help="Print nothing but errors."))
+    quiet: bool = field(default=False, metadata=option("--quiet", "-q", is_flag=True, help="Print errors only."))
     verbosity: int = field(
         default=0,
         metadata=option(
@@ -62,10 +62,10 @@ class RunOptions:
     planned: PlanOptions = field(metadata=included(PlanOptions))
     jobs: int | None = field(metadata=read_by(JOBS))
     keep_going: bool = field(
-        metadata=option("--keep-going", is_flag=True, help="After a failure, build what does not depend on it.")
+        metadata=option("--keep-going", is_flag=True, help="After a failure, build models that do not depend on it.")
     )
     offline: bool = field(
-        metadata=option("--offline", is_flag=True, help="Models get responses of HTTP from the cache alone.")
+        metadata=option("--offline", is_flag=True, help="Answer HTTP requests of models from the cache only.")
     )
     store_failures: bool = field(metadata=read_by(STORE_FAILURES))
     scheduler: str | None = field(metadata=read_by(SCHEDULER))

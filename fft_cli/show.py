@@ -47,9 +47,9 @@ class ShowOptions:
 @click.argument("model", required=False, shell_complete=complete_names)
 @with_options(ShowOptions)
 @click.option("--limit", "-n", type=click.IntRange(min=1), default=10, show_default=True, help="How many rows.")
-@click.option("--sql", "only_sql", is_flag=True, help="Print the SQL instead; opens no database, but for Ibis models.")
-@click.option("--inline", metavar="QUERY", help="Instead of MODEL: a query, in which ref() and macros work.")
-@click.option("--config", "only_config", is_flag=True, help="List instead what is set of it, and in which file.")
+@click.option("--sql", "only_sql", is_flag=True, help="Print the SQL instead; opens the database only for Ibis models.")
+@click.option("--inline", metavar="QUERY", help="A query to use instead of MODEL; ref() and macros work in it.")
+@click.option("--config", "only_config", is_flag=True, help="List the settings of MODEL and their files instead.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(
     options: ShowOptions,
@@ -70,21 +70,21 @@ def command(
 
     if inline is not None and model is not None:  # then the argument is the project
         if click.get_current_context().get_parameter_source("root") is not ParameterSource.DEFAULT:
-            raise click.UsageError("give a model or --inline, not both")
+            raise click.UsageError("name a model or use --inline, not both")
         options = replace(options, project=replace(options.project, root=Path(model)))
     elif inline is None and model is None:
         raise click.UsageError("name a model, or give a query with --inline")
     project = options.project.load()
     if only_config:
         if only_sql or inline is not None or model is None:
-            raise click.UsageError("--config is about one model or seed, and goes without --sql and --inline")
+            raise click.UsageError("--config takes one model or seed, and cannot be combined with --sql or --inline")
         _show_config(project, model, as_json=as_json)
         return
     node: Model | Seed | Source
     project, node = inline_model(project, inline) if inline is not None else (project, find_node(project, str(model)))
     if only_sql:
         if not isinstance(node, Model):
-            raise FftError(f"{str(node.name)!r} has no SQL: it is not a model")
+            raise FftError(f"{str(node.name)!r} has no SQL: it is not a model", code="FFT-300")
         text = _sql_of(options, project, node)
         if as_json:
             echo_json({"model": node.name, "sql": text})
@@ -114,9 +114,9 @@ def _show_config(project: Project, name: str, *, as_json: bool) -> None:
         return
     rows = [(s.name, cell_text(s.value, quotes=False), ", ".join(map(str, s.places))) for s in settings]
     head, *lines = aligned([("setting", "value", "written in"), *rows])
-    echo("\n".join([style(head, bold=True), *lines]) if rows else f"nothing is set of {model_name(name)}")
+    echo("\n".join([style(head, bold=True), *lines]) if rows else f"{model_name(name)} has no settings")
     if relation is not None:
-        echo(f"\nit lies at {relation}")
+        echo(f"\nits relation is {relation}")
 
 
 def _sql_of(options: ShowOptions, project: Project, model: Model) -> str:

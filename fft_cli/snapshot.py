@@ -35,7 +35,7 @@ def run_snapshots(options: RunOptions, prune: bool, keep_last: int | None) -> No
     from fft_core.run.work import planned
 
     if prune != (keep_last is not None):
-        raise click.UsageError("--prune and --keep-last N go together")
+        raise click.UsageError("--prune and --keep-last N need each other")
     todo = partial(planned, checks_alone=False)
     afterwards = None
     if keep_last is not None:

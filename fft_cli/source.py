@@ -59,7 +59,7 @@ def _lines(results: Sequence[FreshnessResult]) -> list[str]:
         [
             style(result.status, fg=_COLORS[result.status]),
             str(result.source.name),
-            result.problem or in_words(result.age),
+            result.said or in_words(result.age),
             _limits(result),
         ]
         for result in results
@@ -106,4 +106,5 @@ def _source(result: FreshnessResult) -> dict[str, object]:
         "warn_after_seconds": seconds(result.limits.warn_after),
         "error_after_seconds": seconds(result.limits.error_after),
         "problem": result.problem,
+        "code": result.code,
     }

@@ -119,13 +119,14 @@ def reset(options: ProjectOptions, model: str, to: str) -> None:
     stream = stream_named(project, model)
     with opened_warehouse(project) as warehouse:
         reset_stream(warehouse, stream, to)
-    echo(f"{stream.name} is at {to if to in ('earliest', 'latest') else 'that position'}; fft stream run reads on")
+    place = to if to in ("earliest", "latest") else "that position"
+    echo(f"{stream.name} is at {place}; fft stream run continues from there")
 
 
 @command.command("replay")
 @_names_model
 @with_options(ProjectOptions)
-@click.option("--dry-run", is_flag=True, help="Only say what would change.")
+@click.option("--dry-run", is_flag=True, help="Only show the changes.")
 def replay(options: ProjectOptions, model: str, dry_run: bool) -> None:
     """Rebuild the sessions of a stream from all events that are kept.
 
@@ -145,7 +146,7 @@ def replay(options: ProjectOptions, model: str, dry_run: bool) -> None:
         sys.exit(0 if found.is_equal else 1)
     with Run(project, Request(full_refresh=(stream.name,)), nodes={stream.name}, defer="") as opened:
         result = opened.build(opened.project.node(stream.name))
-    echo(f"{stream.name} is made again: {result.row_count} sessions")
+    echo(f"{stream.name} was rebuilt: {result.row_count} sessions")
 
 
 # --- what is printed --------------------------------------------------------------------------------------------------
@@ -179,7 +180,8 @@ def _status_cells(one: StreamStatus) -> list[str]:
     state = one.state
     count = {name: f"{state.counts.get(name, 0):,}" if state else "" for name in ("events", "late", "dead")}
     watermark = f"{state.watermark:%Y-%m-%d %H:%M:%S}" if state and state.watermark else ""
-    backlog = one.problem or (f"{one.backlog.size:,} {one.backlog.unit}" if one.backlog else "")
+    problem = f"{one.problem} [{one.code}]" if one.problem else ""
+    backlog = problem or (f"{one.backlog.size:,} {one.backlog.unit}" if one.backlog else "")
     if one.backlog_age is not None:
         backlog += f", for {in_words(one.backlog_age)}"
     by = str(state.holding or "") if state else ""
@@ -190,7 +192,7 @@ def _status_cells(one: StreamStatus) -> list[str]:
 def _replay_lines(name: str, found: Replay) -> list[str]:
     if found.is_equal:
         return [f"{name}: the same {found.sessions:,} sessions"]
-    said = [(found.added, "would be new"), (found.gone, "would go"), (found.changed, "would have other values")]
+    said = [(found.added, "would be added"), (found.gone, "would be removed"), (found.changed, "would change")]
     shown = ", ".join(f"{number:,} {what}" for number, what in said if number)
     return [f"{name}: of {found.sessions:,} sessions: {shown}", *(f"  {what:8} {i}" for i, what in found.examples)]
 
@@ -204,7 +206,7 @@ def _stopped_by_signals() -> Iterator[Callable[[], bool]]:
     def note(number: int, _: object) -> None:
         stop.set()
         signal.signal(number, before[signal.Signals(number)] or signal.SIG_DFL)
-        echo("stopping when this batch is published", err=True)
+        echo("stopping after this batch", err=True)
 
     for number in before:
         signal.signal(number, note)

@@ -20,7 +20,7 @@ _WIDTH = 80
 
 @click.command("sync-db-comments")
 @with_options(ProjectOptions, Selection)
-@click.option("--dry-run", is_flag=True, help="Only say what would be written.")
+@click.option("--dry-run", is_flag=True, help="Only list the comments that would be written.")
 def command(
     options: ProjectOptions,
     selection: Selection,

@@ -35,7 +35,7 @@ class TestOptions:
     store_failures: bool = field(metadata=read_by(STORE_FAILURES))
     junit: Path | None = field(metadata=option("--junit", metavar="FILE", type=_FILE, help="Write JUnit XML."))
     history: bool = field(
-        metadata=option("--history", is_flag=True, help="Run nothing: print what the last runs found.")
+        metadata=option("--history", is_flag=True, help="Run nothing; print the results of the last runs.")
     )
     sarif: Path | None = field(metadata=option("--sarif", metavar="FILE", type=_FILE, help="Write SARIF 2.1.0."))
     output: Output = field(metadata=included(Output))
@@ -43,7 +43,7 @@ class TestOptions:
 
 @click.command("test")
 @with_options(TestOptions)
-@click.option("--skip-build", is_flag=True, help="Accepted, and needless: nothing is built in any case.")
+@click.option("--skip-build", is_flag=True, help="Accepted and ignored: this command builds nothing.")
 def command(options: TestOptions, skip_build: bool) -> None:
     """Run the checks of published models, seeds and sources: all of them, or the selected ones.
 
@@ -76,7 +76,7 @@ def _print_history(options: TestOptions, project: Project, checks: tuple[Check, 
     from fft_cli.check_history import print_history
 
     if options.junit is not None or options.sarif is not None:
-        raise click.UsageError("--history runs no checks: there is nothing to write for --junit or --sarif")
+        raise click.UsageError("--history runs no checks, and cannot be combined with --junit or --sarif")
     print_history(project, checks, as_json=options.output.as_json)
 
 

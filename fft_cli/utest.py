@@ -42,7 +42,7 @@ class Cases:
     )
     case: str | None = field(
         default=None,
-        metadata=option("--case", metavar="NAME", help="The cases of this name; with --generate, what it is called."),
+        metadata=option("--case", metavar="NAME", help="Cases of this name; with --generate, the new case's name."),
     )
     quiet: bool = field(
         default=False, metadata=option("--quiet", "-q", is_flag=True, help="Print only the cases that do not pass.")
@@ -61,7 +61,7 @@ class Cases:
 
 @click.command("utest")
 @with_options(Cases)
-@click.option("--update", is_flag=True, help="Write the rows that are found into the files of the cases that fail.")
+@click.option("--update", is_flag=True, help="Write the found rows into the files of the failing cases.")
 @click.option("--watch", is_flag=True, help="Run again whenever a file of the project changes, until Ctrl-C.")
 @click.option(
     "--generate", metavar="MODEL", shell_complete=complete_names, help="Write a case from rows of the warehouse."
@@ -70,8 +70,8 @@ class Cases:
     "--rows", type=click.IntRange(1, 1000), metavar="N", help="With --generate: rows of each input. [default: 5]"
 )
 @click.option("--overwrite", is_flag=True, help="With --generate: replace the case that was generated before.")
-@click.option("--cache", type=click.Choice(["off", "rw", "ro", "wo"]), help="Accepted, and needless: all cases run.")
-@click.option("--reuse-meta", is_flag=True, help="Accepted, and needless: no records are read or written.")
+@click.option("--cache", type=click.Choice(["off", "rw", "ro", "wo"]), help="Accepted and ignored: all cases run.")
+@click.option("--reuse-meta", is_flag=True, help="Accepted and ignored: no records are read or written.")
 def command(
     cases: Cases,
     update: bool,
@@ -87,11 +87,11 @@ def command(
     PROJECT is the folder with project.yml.
     """
     if generate is None and (rows is not None or overwrite):
-        raise click.UsageError("--rows and --overwrite are for --generate.")
+        raise click.UsageError("--rows and --overwrite need --generate.")
     if (generate is not None) + watch + update > 1:
-        raise click.UsageError("Say one of --generate, --watch and --update.")
+        raise click.UsageError("--generate, --watch and --update cannot be combined.")
     if watch and cases.as_json:
-        raise click.UsageError("--watch prints for people: leave out --json.")
+        raise click.UsageError("--watch cannot be combined with --json.")
     if generate is not None:
         _generate(cases, generate, rows or 5, overwrite=overwrite)
     elif watch:
@@ -137,6 +137,7 @@ def _as_json(updated: Sequence[Updated]) -> list[dict[str, object]]:
             "case": one.result.test.name,
             "file": one.result.test.location.path.as_posix(),
             "error": str(one.problem) if one.problem else None,
+            "code": one.problem.code if one.problem else None,
         }
         for one in updated
     ]
@@ -187,11 +188,11 @@ def _generate(cases: Cases, model: str, rows: int, *, overwrite: bool) -> None:
     echo(f"wrote {name_text(made.path.as_posix())}: {name_text(made.case)}")
     for node, count in given.items():
         echo(f"  {name_text(node)}: {_rows(count)}")
-    echo(f"  expected: {_rows(made.rows)}, as the model makes them now: look whether they are right")
+    echo(f"  expected: {_rows(made.rows)}, as the model returns them now: check that they are right")
     if made.faked:
-        echo(f"  stand-ins, no values of the tables: {', '.join(map(name_text, made.faked))}")
+        echo(f"  made-up values, not from the tables: {', '.join(map(name_text, made.faked))}")
     else:
-        echo("  no column is tagged pii: all values are those of the tables")
+        echo("  no column is tagged pii: all values come from the tables")
 
 
 def _rows(count: int) -> str:

@@ -96,6 +96,7 @@ def _case(result: UnitTestResult) -> dict[str, object]:
         **said,
         **({"models": list(test.models)} if test.before else {}),
         "error": str(result.error) if result.error else None,
+        "code": result.error.code if result.error else None,
         "mismatch": mismatches.get(test.model),
         **({"mismatches": mismatches} if test.before else {}),
     }

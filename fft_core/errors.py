@@ -28,9 +28,9 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 
 @dataclass(frozen=True)
@@ -47,20 +47,28 @@ class Location:
 
 @dataclass(frozen=True)
 class Problem:
-    """One problem of a project."""
+    """One problem of a project; `str(problem)` ends its first line with the code, one of `fft_core.error_codes`.
+
+    >>> print(Problem("unknown key 'tag'", Location(Path("project.yml"), 3), "Did you mean 'tags'?", code="FFT-101"))
+    project.yml:3: unknown key 'tag' [FFT-101]
+        hint: Did you mean 'tags'?
+    """
 
     message: str
     where: Location | None = None
     hint: str | None = None
+    code: str | None = "FFT-100"
 
     def __str__(self) -> str:
         where = f"{self.where}: " if self.where else ""
         hint = f"\n    hint: {self.hint}" if self.hint else ""
-        return f"{where}{self.message}{hint}"
+        first, newline, rest = self.message.partition("\n")
+        code = f" [{self.code}]" if self.code else ""
+        return f"{where}{first}{code}{newline}{rest}{hint}"
 
     def masked(self, mask: Callable[[str], str]) -> Problem:
         """Return the same problem with its texts masked."""
-        return Problem(mask(self.message), self.where, mask(self.hint) if self.hint else self.hint)
+        return replace(self, message=mask(self.message), hint=mask(self.hint) if self.hint else self.hint)
 
 
 class FftError(Exception):
@@ -71,16 +79,24 @@ class FftError(Exception):
     ...     load_project("nowhere")
     ... except FftError as error:
     ...     print(error)
-    /.../nowhere: this is not an FFT project: project.yml is missing
+    /.../nowhere: this is not an FFT project: project.yml is missing [FFT-102]
         hint: Name the folder that holds project.yml, as in: fft build path/to/project
     """
 
     exit_code = 1
     can_retry = False
+    default_code: ClassVar[str] = "FFT-400"
 
-    def __init__(self, message: str, *, where: Location | None = None, hint: str | None = None) -> None:
-        self.problem = Problem(message, where, hint)
+    def __init__(
+        self, message: str, *, where: Location | None = None, hint: str | None = None, code: str | None = None
+    ) -> None:
+        self.problem = Problem(message, where, hint, code or self.default_code)
         super().__init__(str(self.problem))
+
+    @property
+    def code(self) -> str:
+        """The code of the kind of error, as `FFT-110`; `fft explain` and docs/reference/errors.md explain it."""
+        return self.problem.code or self.default_code
 
     def mask(self, mask: Callable[[str], str]) -> None:
         """Mask its texts in place, before others have seen them, so that the error stays the same object."""
@@ -95,11 +111,12 @@ class FftError(Exception):
 class RequestError(FftError):
     """A request of the caller is invalid: it names something that does not exist, or is not a valid selection."""
 
+    default_code = "FFT-300"
     exit_code = 2
 
 
 class ProjectError(FftError):
-    """The project cannot be loaded; `problems` lists all problems, not only the first.
+    """The project cannot be loaded; `problems` lists all problems, not only the first, each with its code.
 
     >>> from fft_core import ProjectError, load_project
     >>> with open("shop/models/emails.ff.sql", "w") as file:
@@ -109,13 +126,23 @@ class ProjectError(FftError):
     ... except ProjectError as error:
     ...     for problem in error.problems:
     ...         print(problem)
-    models/emails.ff.sql:1: ref('user') is not a model or seed
+    models/emails.ff.sql:1: ref('user') is not a model or seed [FFT-110]
         hint: Did you mean 'users' or 'raw_users'?
     """
+
+    default_code = "FFT-100"
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems: Sequence[Problem] = tuple(problems)
         super().__init__("\n".join(str(problem) for problem in self.problems))
+        self.problem = replace(self.problem, code=None)  # each problem shows its own
+        self.args = (str(self.problem),)
+
+    @property
+    def code(self) -> str:
+        """The code of all problems, if they have the same one."""
+        codes = {problem.code for problem in self.problems}
+        return codes.pop() or self.default_code if len(codes) == 1 else self.default_code
 
     def mask(self, mask: Callable[[str], str]) -> None:
         super().mask(mask)
@@ -130,13 +157,17 @@ class ProfileError(FftError):
     ...     open_warehouse(load_project("shop"), pat=":memory:")
     ... except ProfileError as error:
     ...     print(error)
-    profiles.yml:1: unknown key 'pat' in dev.duckdb
+    profiles.yml:1: unknown key 'pat' in dev.duckdb [FFT-101]
         hint: Did you mean 'path'?
     """
+
+    default_code = "FFT-200"
 
 
 class RenderError(FftError):
     """A template cannot be rendered."""
+
+    default_code = "FFT-401"
 
 
 class ModelError(FftError):
@@ -149,6 +180,8 @@ class ModelError(FftError):
     ...     print(error.problem.message)
     a model must return a frame, not list
     """
+
+    default_code = "FFT-410"
 
 
 class RequiredColumnsError(ModelError):
@@ -166,15 +199,20 @@ class RequiredColumnsError(ModelError):
     model 'ages' requires 'age' of 'raw_users'
     """
 
+    default_code = "FFT-412"
+
 
 class ModelRaisedError(ModelError):
     """The function of a Python model raised; a retry can succeed if a service that it calls was down."""
 
+    default_code = "FFT-411"
     can_retry = True
 
 
 class IncrementError(FftError):
     """Rows cannot be applied to the table of an incremental model or snapshot; it stays as it was."""
+
+    default_code = "FFT-430"
 
 
 class SeedError(FftError):
@@ -182,6 +220,8 @@ class SeedError(FftError):
 
     `line` is the line in the file, and `setting` the setting that would make the file readable, as YAML text.
     """
+
+    default_code = "FFT-421"
 
     def __init__(
         self,
@@ -191,8 +231,9 @@ class SeedError(FftError):
         setting: str | None = None,
         where: Location | None = None,
         hint: str | None = None,
+        code: str | None = None,
     ) -> None:
-        super().__init__(message, where=where, hint=hint)
+        super().__init__(message, where=where, hint=hint, code=code)
         self.line = line
         self.setting = setting
 
@@ -203,47 +244,69 @@ class StreamError(FftError):
     `keys` are the keys of the setting that is wrong, in the file of the stream, such as `("measures", "revenue")`.
     """
 
+    default_code = "FFT-800"
+
     def __init__(
-        self, message: str, *, keys: tuple[str, ...] = (), where: Location | None = None, hint: str | None = None
+        self,
+        message: str,
+        *,
+        keys: tuple[str, ...] = (),
+        where: Location | None = None,
+        hint: str | None = None,
+        code: str | None = None,
     ) -> None:
-        super().__init__(message, where=where, hint=hint)
+        super().__init__(message, where=where, hint=hint, code=code)
         self.keys = keys
 
 
 class NothingArrivedError(StreamError):
     """No event has arrived in a stream yet, and its table cannot be created without one."""
 
+    default_code = "FFT-807"
+
 
 class EngineError(FftError):
     """The database or its driver reports an error."""
+
+    default_code = "FFT-600"
 
 
 class MissingDriverError(EngineError):
     """The Python packages of an engine are not installed."""
 
+    default_code = "FFT-210"
+
 
 class ConnectError(EngineError):
     """The database cannot be opened."""
+
+    default_code = "FFT-220"
 
 
 class UnreachableError(ConnectError):
     """The server of the database does not answer, or accepts no more connections."""
 
+    default_code = "FFT-221"
     can_retry = True
 
 
 class BusyError(EngineError):
     """Another process holds the database or the model."""
 
+    default_code = "FFT-605"
     can_retry = True
 
 
 class MissingRelationError(EngineError):
     """A relation that a build reads does not exist."""
 
+    default_code = "FFT-420"
+
 
 class StatementError(EngineError):
     """The database rejects a statement; `sql` is the statement as sent, and `position` the position in it, from 0."""
+
+    default_code = "FFT-601"
 
     def __init__(
         self,
@@ -254,8 +317,9 @@ class StatementError(EngineError):
         hint: str | None = None,
         missing: str | None = None,
         position: int | None = None,
+        code: str | None = None,
     ) -> None:
-        super().__init__(message, where=where, hint=hint)
+        super().__init__(message, where=where, hint=hint, code=code)
         self.sql = sql
         self.missing = missing
         self.position = position
@@ -268,6 +332,7 @@ class StatementError(EngineError):
 class StepTimeoutError(FftError):
     """A step took longer than its model allows; nothing of it is published."""
 
+    default_code = "FFT-450"
     can_retry = True
 
 
@@ -285,9 +350,13 @@ class StateError(FftError):
     the build records were written by a newer version of FFT (format 99, this one knows ...)
     """
 
+    default_code = "FFT-700"
+
 
 class ArtifactError(FftError):
     """A file for other programs cannot be read or written."""
+
+    default_code = "FFT-710"
 
 
 def _restored(kind: type[FftError], args: tuple[object, ...], state: dict[str, object]) -> FftError:

@@ -29,6 +29,7 @@ def refuse_collisions(bound: BoundProject, assets: Sequence[Any], managers: Coll
                 f"the assets {other.to_user_string()} and {key.to_user_string()} would both be stored as "
                 f"{bound.relation_of_key(key)}",
                 hint="Give one of them another key: its last part is the table, the part before the schema.",
+                code="FFT-904",
             )
 
 
@@ -37,13 +38,16 @@ def refuse_relation(bound: BoundProject, key: dg.AssetKey) -> None:
     relation, name = bound.relation_of_key(key), key.to_user_string()
     if relation.name.lower().startswith(OURS):
         raise FftError(
-            f"the asset {name} would be stored as {relation}, which is a name of FFT's own tables",
+            f"the asset {name} would be stored as {relation}, a name that is reserved for FFT",
             hint=f"Give it a key whose last part begins with neither {' nor '.join(OURS)}.",
+            code="FFT-904",
         )
     node = bound.owners.get(bound.folded(relation))
     if node is not None and not (isinstance(node, Source) and bound.nodes.get(key) is node):
         raise FftError(
-            f"the asset {name} would be stored as {relation}, which is that of {_said(node)}", hint=_advice(node)
+            f"the asset {name} would be stored as {relation}, the relation of {_said(node)}",
+            hint=_advice(node),
+            code="FFT-904",
         )
 
 

@@ -213,5 +213,7 @@ def _variables_of_environment() -> Mapping[str, object]:
     except ValueError:
         variables = None
     if not isinstance(variables, dict):
-        raise FftError("FFT_VARS is not a JSON object", hint='As in {"first_id": 7}; fft dev --vars sets it.')
+        raise FftError(
+            "FFT_VARS is not a JSON object", hint='As in {"first_id": 7}; fft dev --vars sets it.', code="FFT-310"
+        )
     return variables

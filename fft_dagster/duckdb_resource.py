@@ -12,7 +12,7 @@ from fft_core.engines.duckdb.session import duckdb_connection
 try:
     from dagster_duckdb import DuckDBResource
 except ModuleNotFoundError as error:
-    raise ImportError("FftDuckDBResource is a DuckDBResource. Hint: pip install dagster-duckdb") from error
+    raise ImportError("FftDuckDBResource needs dagster-duckdb [FFT-901]. Hint: pip install dagster-duckdb") from error
 
 
 class FftDuckDBResource(DuckDBResource):
@@ -37,7 +37,9 @@ class FftDuckDBResource(DuckDBResource):
         """Return the resource of a project's profile. Raises FftError if the profile is for another engine."""
         profile = project.profiles.active(engine=project.engine)
         if profile.engine != "duckdb":
-            raise FftError(f"the project {project.name} ({project.env}) is on {profile.engine}, not on DuckDB")
+            raise FftError(
+                f"the project {project.name} ({project.env}) is on {profile.engine}, not on DuckDB", code="FFT-906"
+            )
         settings = profile.settings
         timeout = settings["lock_timeout_seconds"]
         return cls(database=settings["path"], catalog=settings["catalog"], lock_timeout_seconds=timeout)
@@ -51,8 +53,9 @@ class FftDuckDBResource(DuckDBResource):
         """
         if self.connection_config:
             raise FftError(
-                f"the file {self.database} is open with FFT's configuration, and connection_config is another",
+                f"the file {self.database} is open with FFT's configuration, but connection_config differs from it",
                 hint="SET what you need on the connection instead.",
+                code="FFT-222",
             )
         with duckdb_connection(
             self.database, catalog=self.catalog, lock_timeout_seconds=self.lock_timeout_seconds

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 PUBLISHED, STAGED = "the published rows", "staged rows, which were not published"
 BUILT = "the rows of this build, before they were published"
 _MOST_ROWS = 20
-UNCHANGED = "not run again: the rows, the check and what it reads are as they were when it passed"
+UNCHANGED = "not run again: the rows, the check and the tables that it reads did not change since it passed"
 
 
 def materialization(
@@ -211,7 +211,7 @@ def freshness_result(spec: dg.AssetCheckSpec, result: FreshnessResult) -> dg.Ass
         check_name=spec.name,
         asset_key=spec.asset_key,
         severity=dg.AssetCheckSeverity.ERROR if result.status == "error" else dg.AssetCheckSeverity.WARN,
-        description=visible(result.problem) if result.problem else None,
+        description=visible(result.said) if result.said else None,
         metadata=metadata,
     )
 
@@ -261,7 +261,11 @@ def step_failures(masker: Masker, tell: Callable[[FftError], None] | None = None
             tell(error)
         if isinstance(error.__cause__, dg.RetryRequested | dg.Failure):  # models may raise Dagster's own errors
             raise error.__cause__ from None
-        metadata: dict[str, Any] = {"error": type(error).__name__, "exit_code": error.exit_code}
+        metadata: dict[str, Any] = {
+            "error": type(error).__name__,
+            "code": error.code,
+            "exit_code": error.exit_code,
+        }
         if isinstance(error, StatementError):
             metadata["sql"] = dg.MetadataValue.md(fenced(error.sql))
         raise dg.Failure(

@@ -16,7 +16,7 @@ from fft_core.engines.spec.frames import LIBRARY_FRAMES, frame_type_of
 from fft_core.errors import Location
 from fft_core.project.model import Verdict
 
-PLAIN = "A gate takes its rows, and a context if it likes. Take that out, or let Dagster run the check: without a gate."
+PLAIN = "A gate takes its rows, and optionally a context. Remove the rest, or let Dagster run the check without a gate."
 
 
 @dataclass(frozen=True)
@@ -42,9 +42,11 @@ class Gate:
         given = {self.rows: rows} | ({self.context: _context()} if self.context else {})
         result = self.function(**given)
         if not isinstance(result, dg.AssetCheckResult):
-            raise FftError(f"it returned {result!r:.200}", hint="Return dg.AssetCheckResult(passed=...).")
+            raise FftError(
+                f"it returned {result!r:.200}", hint="Return dg.AssetCheckResult(passed=...).", code="FFT-905"
+            )
         if result.check_name not in (None, self.spec.name):
-            raise FftError(f"it returned the result of another check, {result.check_name}")
+            raise FftError(f"it returned the result of another check, {result.check_name}", code="FFT-905")
         warns = result.severity is dg.AssetCheckSeverity.WARN
         outcome: typing.Literal["pass", "warn", "fail"] = "pass" if result.passed else "warn" if warns else "fail"
         return Verdict(outcome, result.description or "", result.metadata)
@@ -54,7 +56,7 @@ def _context() -> dg.AssetCheckExecutionContext:
     try:
         return dg.AssetCheckExecutionContext(dg.OpExecutionContext.get())
     except dg.DagsterInvariantViolationError:
-        raise FftError("it takes a context, and no step of Dagster runs it") from None
+        raise FftError("it takes a context, but no step of Dagster runs it", code="FFT-905") from None
 
 
 def function_of(definition: dg.AssetsDefinition) -> Callable[..., Any] | None:
@@ -78,14 +80,18 @@ def gate_of(definition: dg.AssetsDefinition, spec: dg.AssetCheckSpec) -> Gate:
     """Return the gate of a check. Raises FftError, with advice, if rows alone are not enough to call its function."""
     function = function_of(definition)
     if function is None or len([*definition.check_specs]) != 1:
-        raise FftError("it is not a separate function", hint="Make it one with @dg.asset_check.")
+        raise FftError("it is not a separate function", hint="Make it one with @dg.asset_check.", code="FFT-905")
     for lack in _needs(definition, spec, function):
-        raise FftError(lack, hint=PLAIN)
+        raise FftError(lack, hint=PLAIN, code="FFT-905")
     taken = [name for name, key in definition.keys_by_input_name.items() if key == spec.asset_key]
     rows = next((name for name in taken if name in inspect.signature(function).parameters), None)
     if rows is None:
         asset = spec.asset_key.path[-1]
-        raise FftError("it takes no rows", hint=f"Give it a parameter for them: def {spec.name}({asset}: pd.DataFrame)")
+        raise FftError(
+            "it takes no rows",
+            hint=f"Give it a parameter for them: def {spec.name}({asset}: pd.DataFrame)",
+            code="FFT-905",
+        )
     context = definition.op.compute_fn.get_context_arg().name if definition.op.compute_fn.has_context_arg() else None  # type: ignore[union-attr]
     is_own = {"blocking": True, "additional_deps": []}  # its asset waits for the check's dependencies
     return Gate(spec._replace(**is_own), function, rows, _frame(function, rows), context)
@@ -101,7 +107,7 @@ def _needs(definition: dg.AssetsDefinition, spec: dg.AssetCheckSpec, function: C
         if asset != spec.asset_key and name in inspect.signature(function).parameters:
             yield f"it takes the rows of another asset as well, {asset.to_user_string()}"
     if spec.partitions_def is not None:
-        yield "it has partitions, and a model has none"
+        yield "it has partitions, but a model has none"
     if inspect.iscoroutinefunction(function) or inspect.isgeneratorfunction(function):
         yield "it is a generator, or asynchronous"
 
@@ -117,8 +123,12 @@ def _frame(function: Callable[..., Any], rows: str) -> str:
         annotation = typing.get_type_hints(function).get(rows)
     except NameError as error:
         hint = "Import it where the module is run, not for type checkers only."
-        raise FftError(f"its annotations cannot be read: {error}", hint=hint) from error
+        raise FftError(f"its annotations cannot be read: {error}", hint=hint, code="FFT-905") from error
     kind = frame_type_of(annotation)
     if any(known.name == kind and known.is_lazy for known in LIBRARY_FRAMES):
-        raise FftError(f"it takes {kind} tables, which have no rows", hint="Take pandas, polars, pyarrow or narwhals.")
+        raise FftError(
+            f"it takes {kind} tables, which have no rows",
+            hint="Take pandas, polars, pyarrow or narwhals.",
+            code="FFT-905",
+        )
     return kind

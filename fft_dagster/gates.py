@@ -99,7 +99,7 @@ class _Gates:
             if same is not None:
                 where = place_of(definition, self._project.root)
                 message = f"the check {spec.name} of {node.name} is also in {same.location}"
-                self._problems.append(Problem(message, where, "Rename one of them."))
+                self._problems.append(Problem(message, where, "Rename one of them.", code="FFT-120"))
             gates.append(self._gate_of(node, definition, spec))
             taken.add(key)
         project = self._project
@@ -107,7 +107,9 @@ class _Gates:
             project = replace(project, checks=(*declared, *(gate for gate in gates if gate is not None)))
         if not self._problems and (cycle := find_cycle(project)):
             message = f"cycle through checks: {' -> '.join(cycle)}"
-            self._problems.append(Problem(message, None, "A gate waits for its additional_deps: take one out."))
+            self._problems.append(
+                Problem(message, None, "A gate waits for its additional_deps: remove one.", code="FFT-111")
+            )
         if self._problems:
             raise ProjectError(self._problems)
         kept = [one for one in asset_checks if not _is_taken(one, taken)]
@@ -136,7 +138,9 @@ class _Gates:
         """Return the check of the project for a Dagster check that the translator selects as a gate."""
         where = place_of(definition, self._project.root)
         if refused := self._refused(node):
-            self._problems.append(Problem(f"the check {spec.name} cannot be a gate: {refused[0]}", where, refused[1]))
+            self._problems.append(
+                Problem(f"the check {spec.name} cannot be a gate: {refused[0]}", where, refused[1], code="FFT-905")
+            )
             return None
         gate = self._made(definition, spec, where)
         if gate is None:
@@ -148,7 +152,7 @@ class _Gates:
     def _refused(self, node: Model | Seed | Source) -> tuple[str, str] | None:
         """Return the reason why rows of a node are never staged, and advice; None if they are."""
         if isinstance(node, Model) and node.is_ephemeral:
-            return f"{node.name} is ephemeral, it has no rows", "Check the model that inlines it, or make it a view."
+            return f"{node.name} is ephemeral and has no rows", "Check the model that inlines it, or make it a view."
         seed = self._project.seed_behind(node.name) if isinstance(node, Source) else None
         if seed is not None:
             return f"the seed {seed} fills {node.name}", f"Make it a check of {seed}."
@@ -159,7 +163,7 @@ class _Gates:
             return gate_of(definition, spec)
         except FftError as error:
             message = f"the check {spec.name} cannot be a gate: {error.problem.message}"
-            self._problems.append(Problem(message, where, error.problem.hint))
+            self._problems.append(Problem(message, where, error.problem.hint, code=error.code))
             return None
 
     def _waited_for(
@@ -172,7 +176,7 @@ class _Gates:
             if node is None:
                 message = f"the check {spec.name} cannot be a gate: it waits for {key.to_user_string()}"
                 hint = "A gate runs in the step of its asset, which only waits for nodes of the project."
-                self._problems.append(Problem(message, where, hint))
+                self._problems.append(Problem(message, where, hint, code="FFT-905"))
             else:
                 found.append(node.name)
         return tuple(found)
@@ -182,7 +186,7 @@ class _Gates:
         try:
             found = self._imported(rule.path)
         except FftError as error:
-            self._problems.append(Problem(error.problem.message, check.location, error.problem.hint))
+            self._problems.append(Problem(error.problem.message, check.location, error.problem.hint, code=error.code))
             return None
         key = self._key(check)
         if key in found:
@@ -192,8 +196,8 @@ class _Gates:
         hint = nearest(key.name, names) or f"It has {', '.join(names) or 'no check made by @dg.asset_check'}."
         message = f"{rule.path.as_posix()} has no check {key.name} of the asset {key.asset_key.to_user_string()}"
         if elsewhere:
-            hint = f"That of this name is a check of {', '.join(elsewhere)}."
-        self._problems.append(Problem(message, check.location, hint))
+            hint = f"The check of this name belongs to {', '.join(elsewhere)}."
+        self._problems.append(Problem(message, check.location, hint, code="FFT-113"))
         return None
 
     def _imported(self, path: Path) -> Found:
@@ -201,7 +205,11 @@ class _Gates:
         home = self._project.home_of(path)
         file = home.file(path)
         if not file.is_file():
-            raise FftError(f"the file {path.as_posix()} is not there", hint="It is relative to the project's folder.")
+            raise FftError(
+                f"the file {path.as_posix()} does not exist",
+                hint="It is relative to the project's folder.",
+                code="FFT-113",
+            )
         with _not_twice(file, path):
             try:
                 module = self._code.of(home).module(file)
@@ -209,7 +217,7 @@ class _Gates:
                 raise
             except (Exception, SystemExit) as error:
                 said = f"{type(error).__name__}: {message_of(error)}".rstrip(": ")
-                raise FftError(f"{path.as_posix()} cannot be imported: {said}") from error
+                raise FftError(f"{path.as_posix()} cannot be imported: {said}", code="FFT-143") from error
         return _found_in(list(vars(module).values()))
 
     def _key(self, check: Check) -> dg.AssetCheckKey:
@@ -224,7 +232,8 @@ def _not_twice(file: Path, shown: Path) -> Iterator[None]:
     if file in _importing.get():
         raise FftError(
             f"{shown.as_posix()} has gates, and builds the definitions that need them",
-            hint="Put them into a file of their own, or hand them over: build_definitions(..., asset_checks=[...]).",
+            hint="Put them into a separate file, or pass them: build_definitions(..., asset_checks=[...]).",
+            code="FFT-905",
         )
     token = _importing.set(_importing.get() | {file})
     try:

@@ -94,7 +94,9 @@ class FftIOManager(dg.IOManager):
                 relation = session.engine.relation(*_place(bound, context.asset_key))
                 if relation not in session.engine.inspect([relation]):
                     raise FftError(
-                        f"{relation} is not there", hint=f"Materialize {context.asset_key.to_user_string()} first."
+                        f"{relation} does not exist",
+                        hint=f"Materialize {context.asset_key.to_user_string()} first.",
+                        code="FFT-420",
                     )
                 rows = None if _is_whole(context, node, metadata) else _slice(context, node, metadata)
                 table = read_relation(session, relation) if rows is None else read_slice(session, relation, rows)

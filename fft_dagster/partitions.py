@@ -99,7 +99,8 @@ def _value(
     column = {dimension: f"the_column_of_{dimension}"} if dimension else "the_column"
     lacks = f"of its dimension {dimension!r} " if dimension else ""
     raise FftError(
-        f"{key.to_user_string()} is partitioned, and nothing tells the partition {lacks}of a row: each would replace "
+        f"{key.to_user_string()} is partitioned, but the partition {lacks}of a row is unknown: each would replace "
         "the whole table",
         hint=f"Write metadata={{'partition_expr': {column!r}}} at the asset, or partition_by at the source.",
+        code="FFT-904",
     )

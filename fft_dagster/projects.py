@@ -126,8 +126,9 @@ def only_one(found: list[BoundProject]) -> BoundProject:
     names = ", ".join(sorted(map(repr, found)))
     raise FftError(
         f"the FFT project of this asset is not clear: {names or 'none is loaded'}",
-        hint="Pass the asset to build_definitions(..., assets=[...]) of its project, or give the resources of one "
-        'project names of their own with resource_prefix="..." and use those.',
+        hint="Pass the asset to build_definitions(..., assets=[...]) of its project, or rename the resources "
+        'of one project with resource_prefix="..." and use those.',
+        code="FFT-906",
     )
 
 

@@ -29,7 +29,7 @@ _CONFIG = {
         default_value="rw",
         description="rw: reuse and record. ro: reuse, record nothing. wo: build all and record. off: build all.",
     ),
-    "rebuild": dg.Field([str], default_value=[], description="Globs of models and seeds to build in any case."),
+    "rebuild": dg.Field([str], default_value=[], description="Globs of models and seeds to rebuild."),
     "full_refresh": dg.Field(
         [str],
         default_value=[],
@@ -38,7 +38,7 @@ _CONFIG = {
     "defer": dg.Field(
         str,
         default_value="",
-        description="The environment from which is read what is neither in the run nor built here. [FFT_DEFER]",
+        description="The environment from which to read inputs that are neither in the run nor built here. [FFT_DEFER]",
     ),
 }
 
@@ -88,7 +88,8 @@ class WarehouseSessions:
             return self
         raise FftError(
             f"the resource opens the project {mine.name} ({mine.env}), and the asset is of {bound!r}",
-            hint='Give the resources of one of them names of their own: build_definitions(..., resource_prefix="...").',
+            hint='Rename the resources of one of them: build_definitions(..., resource_prefix="...").',
+            code="FFT-906",
         )
 
     @property

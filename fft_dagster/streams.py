@@ -88,7 +88,7 @@ def stream_sensor(
         asset_selection=selection.downstream() if with_downstream else selection,
         minimum_interval_seconds=minimum_interval_seconds,
         default_status=default_status,
-        description="Launches a run for each stream in which enough has arrived.",
+        description="Launches a run for each stream with enough new events.",
     )
 
 
@@ -125,7 +125,7 @@ def _chosen(project: Project, names: Collection[str] | None) -> list[Model]:
     known = {model.name: model for model in streams_of(project)}
     for name in names or ():
         if name not in known:
-            raise RequestError(f"{name!r} is not a stream of {project.name}", hint=nearest(name, known))
+            raise RequestError(f"{name!r} is not a stream of {project.name}", hint=nearest(name, known), code="FFT-301")
     return [model for model in known.values() if names is None or model.name in names]
 
 

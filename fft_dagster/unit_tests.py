@@ -36,7 +36,7 @@ def unit_test_specs(project: Project, translator: FftTranslator | None = None) -
     return [
         dg.AssetSpec(
             _key_of(project.models[name], translator),
-            description=f"The unit tests of {name}: models on given rows. They run if they are asked for.",
+            description=f"The unit tests of {name}: models on given rows. They run on request only.",
             group_name="unit_tests",
             kinds={project.engine, "unit test"},
             metadata={"files": ", ".join(dict.fromkeys(str(test.location.path) for test in tests))},

@@ -33,9 +33,11 @@ class PrefectFace:
         """Return the project. Raises ProjectError for a check whose function belongs to another scheduler."""
         declared = [check for check in project.checks if isinstance(check.rule, JudgedRows) and not check.rule.judge]
         if declared:
-            hint = "Dagster finds it: pip install fft-dagster. Or write it as a check of FFT, in tests/."
-            said = "is the check of an asset of Dagster's, which Prefect does not know"
-            raise ProjectError(Problem(f"{check.name!r} {said}", check.location, hint) for check in declared)
+            hint = "Run it with Dagster: pip install fft-dagster. Or write it as a check of FFT, in tests/."
+            said = "is a Dagster asset check, which Prefect cannot run"
+            raise ProjectError(
+                Problem(f"{check.name!r} {said}", check.location, hint, code="FFT-900") for check in declared
+            )
         return project
 
     def open_ui(
@@ -53,7 +55,9 @@ class PrefectFace:
     ) -> Mapping[tuple[str, str], CheckHistory]:
         """Raise FftError: results of checks are in Prefect's artifacts and events, which no command reads."""
         raise FftError(
-            "Prefect keeps no history of checks", hint="The artifacts of the flow runs have what they found."
+            "Prefect keeps no history of checks",
+            hint="The artifacts of the flow runs have their results.",
+            code="FFT-900",
         )
 
     def history(self) -> Path:
@@ -63,7 +67,7 @@ class PrefectFace:
 
 def _require_prefect() -> None:
     if find_spec("prefect") is None:
-        raise FftError("Prefect is not installed", hint='pip install "fft-dagster[prefect]"')
+        raise FftError("Prefect is not installed", hint='pip install "fft-dagster[prefect]"', code="FFT-901")
 
 
 FACE = PrefectFace()

@@ -37,6 +37,8 @@ SITE = Path("site") / "docs" / "index.html"  # written by `fft docgen`
 class RunFailedError(FftError):
     """Models of a flow run failed, or were blocked by their checks."""
 
+    default_code = "FFT-903"
+
 
 @dataclass(frozen=True)
 class FlowSettings:

@@ -145,8 +145,8 @@ def _not_begun(error: Exception) -> FftError:
     """Return the error of a flow run that could not begin: usually the API is missing."""
     said = str(error).splitlines()[0] if str(error) else type(error).__name__
     api = os.environ.get("PREFECT_API_URL")
-    hint = f"PREFECT_API_URL is {api}: is a server running there?" if api else "`prefect server start` may say more."
-    return FftError(f"Prefect does not begin a flow run: {said}", hint=hint)
+    hint = f"PREFECT_API_URL is {api}: is a server running there?" if api else "`prefect server start` may show more."
+    return FftError(f"Prefect did not start a flow run: {said}", hint=hint, code="FFT-903")
 
 
 @contextmanager

@@ -23,6 +23,7 @@ from prefect.futures import PrefectFuture
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from fft_core import Model, Run, Seed, Source
+from fft_core.error_codes import UNEXPECTED
 from fft_core.project.model import SourceName
 from fft_core.run.order import inverted, remaining_seconds
 from fft_core.run.outcomes import RunEnded, RunEvent, StepEnded, StepStarted, Terminating, Unexpected
@@ -247,7 +248,7 @@ class _Loop:
         masker = self._steps.run.masker
         self._tell(Unexpected(masker(f"{name}: {message}"), masker("".join(lines))))
         step = self._begun[self._names[name]]
-        return StepEnded(replace(step, status="failed", error=RunError(message=message)))
+        return StepEnded(replace(step, status="failed", error=RunError(message=message, code=UNEXPECTED)))
 
     def _release_readers(self, name: str) -> None:
         for reader in self._readers.get(name, ()):
@@ -286,7 +287,7 @@ class _Loop:
         left_behind = bool(self._running)
         if left_behind:
             self._steps.termination.give_up()
-            _log.warning("left behind: %s", ", ".join(sorted(self._running)))
+            _log.warning("still running: %s", ", ".join(sorted(self._running)))
         for ended in self._outcomes.rest():
             if ended.result.status == "skipped" and not self._is_terminating:
                 self._show_blocked(ended)

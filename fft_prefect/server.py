@@ -41,7 +41,9 @@ def use_prefect_of(root: Path) -> None:
         try:
             (root / FOLDER).mkdir(parents=True, exist_ok=True)  # Prefect creates only its last part
         except OSError as error:
-            raise FftError(f"the history of runs cannot be kept in {root / FOLDER}: {error.strerror}") from error
+            raise FftError(
+                f"the history of runs cannot be kept in {root / FOLDER}: {error.strerror}", code="FFT-902"
+            ) from error
         chosen |= _OF_A_COMMAND if url is None else {"PREFECT_API_URL": f"{url}/api"}
     for name, value in chosen.items():
         os.environ.setdefault(name, value)
@@ -79,8 +81,9 @@ def open_ui(
     """
     if is_configured(os.environ):
         raise FftError(
-            "which Prefect is used is configured already, by PREFECT_API_URL, PREFECT_HOME or a profile",
+            "Prefect is already configured by PREFECT_API_URL, PREFECT_HOME or a profile",
             hint="Use its UI, and `prefect deploy` or flow.serve() for the project's flow.",
+            code="FFT-900",
         )
     home = project.root / FOLDER
     url = f"http://{host}:{port}"

@@ -32,7 +32,7 @@ def state_of(ended: StepEnded) -> Ended:
         case "skipped":
             return Cancelled(name=BLOCKED, message=_said("not started: an input failed or was blocked", *ended.remarks))
         case "interrupted":
-            return Cancelled(message="interrupted with the run: nothing of it was published")
+            return Cancelled(message="interrupted with the run: nothing was published")
     return Failed(message=_said(error_text(result.error)))
 
 
@@ -40,7 +40,11 @@ def error_text(error: RunError | None) -> str:
     """Return the error of a step as text, with file, line and hint."""
     if error is None:
         return "it failed"
-    return str(Problem(error.message, Location(Path(error.file), error.line) if error.file else None, error.hint))
+    return str(
+        Problem(
+            error.message, Location(Path(error.file), error.line) if error.file else None, error.hint, code=error.code
+        )
+    )
 
 
 def _built(result: NodeRunResult) -> str:

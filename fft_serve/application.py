@@ -32,7 +32,7 @@ _STATUS_CODES = {401: "unauthorized", 403: "forbidden", 404: "not_found", 405: "
 
 
 class Service:
-    """What the endpoints of one app share."""
+    """The state that the endpoints of one app share."""
 
     def __init__(self, state: State, gate: Gate, settings: ServeSettings) -> None:
         self.state, self.gate, self.settings = state, gate, settings
@@ -148,5 +148,5 @@ def _begin_sentry(settings: ServeSettings) -> None:
         import sentry_sdk
     except ImportError as error:
         hint = 'pip install "fft-dagster[serve,sentry]"'
-        raise FftError("SENTRY_DSN is set, and sentry-sdk is not installed", hint=hint) from error
+        raise FftError("SENTRY_DSN is set, and sentry-sdk is not installed", hint=hint, code="FFT-211") from error
     sentry_sdk.init(settings.sentry_dsn.get_secret_value(), send_default_pii=False)

@@ -1,4 +1,4 @@
-"""What the project is and what is published of it, as plain values for JSON."""
+"""The catalog of the project and its published tables, as plain values for JSON."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class Catalog:
         return [_seed(seed) for _, seed in sorted(self.project.seeds.items())]
 
     def lineage(self) -> dict[str, Any]:
-        """Describe the graph: nodes, and edges from what is read to what reads it."""
+        """Return the graph: nodes, and edges from each input to its readers."""
         project = self.project
         nodes = [{"id": name, "type": "model"} for name in sorted(project.models)]
         nodes += [{"id": name, "type": "seed"} for name in sorted(project.seeds)]
@@ -135,7 +135,7 @@ class Catalog:
         ]
 
     def _stale(self, model: Model, version: Version | None) -> list[str] | None:
-        """Say why the rows are older than what they are made of; None if it is not known."""
+        """Return the reason why rows are older than their inputs; None if it is not known."""
         if version is None:
             return None
         why = []

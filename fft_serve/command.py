@@ -33,7 +33,9 @@ def missing_packages() -> list[str]:
 def _require_packages() -> None:
     missing = missing_packages()
     if missing:
-        raise FftError(f"fft serve needs the package {missing[0]!r}", hint='pip install "fft-dagster[serve]"')
+        raise FftError(
+            f"fft serve needs the package {missing[0]!r}", hint='pip install "fft-dagster[serve]"', code="FFT-211"
+        )
 
 
 @click.command("serve")
@@ -94,9 +96,9 @@ def create(
     for scope in scopes:
         if not is_scope(scope):
             known = f"The scopes are {', '.join(SCOPES)}, and {MODEL}:GLOB."
-            raise RequestError(f"there is no scope {scope!r}", hint=nearest(scope, SCOPES) or known)
+            raise RequestError(f"there is no scope {scope!r}", hint=nearest(scope, SCOPES) or known, code="FFT-912")
     if not name.isprintable() or not name.strip():
-        raise RequestError("the name of a token must be printable text")
+        raise RequestError("the name of a token must be printable text", code="FFT-912")
     ends = int(time.time()) + days * _DAY if days else None
     path = _tokens_file(root, env)
     _say(create_token(path, name, scopes or (CATALOG, MODEL), dict(map(_claim, claims)), ends))
@@ -163,7 +165,9 @@ def _serve(root: Path, env: str | None, host: str, port: int) -> None:
     service: Service = api.state.service
     if not is_loopback_name(host) and not service.gate.asks_for_tokens:
         said = f"without tokens, fft serve listens on this machine only, and not on {host}"
-        raise FftError(said, hint="fft serve token create NAME, or set SECRET_KEY or FFT_SERVE_JWKS_URL.")
+        raise FftError(
+            said, hint="fft serve token create NAME, or set SECRET_KEY or FFT_SERVE_JWKS_URL.", code="FFT-910"
+        )
     _mask(service)
     with _listening(host, port) as listener:
         shown = f"[{host}]" if ":" in host else host
@@ -188,7 +192,9 @@ def _listening(host: str, port: int) -> socket.socket:
         listener.listen(128)  # before the address is printed
     except OSError as error:
         listener.close()
-        raise FftError(f"cannot listen on {host}:{port}: {error.strerror}", hint="Choose another --port.") from error
+        raise FftError(
+            f"cannot listen on {host}:{port}: {error.strerror}", hint="Choose another --port.", code="FFT-910"
+        ) from error
     return listener
 
 

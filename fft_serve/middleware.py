@@ -1,4 +1,4 @@
-"""What happens around each request: counting, the limit of bodies, and headers that every answer has."""
+"""The middleware around each request: counters, the limit of bodies, and headers of every answer."""
 
 from __future__ import annotations
 

@@ -111,7 +111,7 @@ class _Endpoints:
         return json_response(await self._service.run(lambda: catalog_of(loaded).lineage()))
 
     async def plan(self, request: Request) -> Response:
-        """Say what a build would do, and why."""
+        """Return the plan of a build, with reasons."""
         await self._service.subject(request, CATALOG)
         refuse_parameters(request, ("select",))
         loaded = await self._service.whole()

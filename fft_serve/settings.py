@@ -104,7 +104,7 @@ def read_settings(variables: Mapping[str, str]) -> ServeSettings:
         fields = ServeSettings.model_fields
         names = {variable_of(name, field): name for name, field in fields.items()}
         said = "; ".join(f"{_variable(item['loc'], names)}: {item['msg']}" for item in wrong)
-        raise FftError(f"the settings of fft serve cannot be used: {said}") from None
+        raise FftError(f"the settings of fft serve cannot be used: {said}", code="FFT-910") from None
 
 
 def variable_of(name: str, field: FieldInfo) -> str:
@@ -137,4 +137,6 @@ def with_database_url(variables: Mapping[str, str], settings: ServeSettings) -> 
     for spec in installed_specs().values():
         if separator and kind in (spec.name, *spec.aliases) and "dsn" in spec.settings:
             return {**variables, spec.settings["dsn"].variable: f"{kind}://{rest}"}, spec.name
-    raise FftError("DATABASE_URL is not the address of an installed engine", hint="As in ENGINE://host/database.")
+    raise FftError(
+        "DATABASE_URL is not the address of an installed engine", hint="As in ENGINE://host/database.", code="FFT-910"
+    )

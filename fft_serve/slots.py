@@ -1,4 +1,4 @@
-"""How many requests read rows at once; others wait a moment, and are then told to come back."""
+"""A limit of requests that read rows at once; others wait a moment, and then get a 503."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Slot:
         return await to_thread.run_sync(work, limiter=self._threads)
 
     def leave(self) -> None:
-        """Give the place to the next request."""
+        """Hand the slot to the next request."""
         if not self._is_left:
             self._is_left = True
             self._free.release()

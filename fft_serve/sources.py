@@ -1,4 +1,4 @@
-"""Where the rows of served models are: files of their versions, or relations with the record of their build."""
+"""The places of the rows of served models: files of their versions, or relations with the record of their build."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Version:
 
 @dataclass(frozen=True)
 class Look:
-    """Where the rows of a version are; the version, if the place holds no other one."""
+    """Return the place of the rows of a version, and the version, if the place holds no other one."""
 
     place: Place
     version: Version | None

@@ -28,7 +28,7 @@ _OTHER_FILES = ("profiles.yml", ".env", ".env.local")
 
 @dataclass(frozen=True)
 class Loaded:
-    """A loaded project, with what is made of it once."""
+    """A loaded project, with values that are computed once."""
 
     project: Project
     sources: Sources

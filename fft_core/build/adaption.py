@@ -49,8 +49,9 @@ class Fit:
         if adaption is None:
             raise increment_error(
                 self.model,
-                f"its columns are not those of {self.table}, and on_schema_change is 'fail': {difference}",
-                f"Choose another on_schema_change, or build it anew: --full-refresh {self.model.name}",
+                f"its columns differ from those of {self.table}, and on_schema_change is 'fail': {difference}",
+                f"Choose another on_schema_change, or rebuild it: --full-refresh {self.model.name}",
+                "FFT-431",
             )
         self._refuse_lossy_casts(adaption)
         return replace(adaption, casts={**adaption.casts, **held})
@@ -64,8 +65,8 @@ class Fit:
         stored = {given: name for name, given in adaption.columns.items()}
         missing = [name for name in key if name not in stored]
         if missing:
-            message = f"{self.table} has no column {missing[0]!r}, by which rows are to be told apart"
-            raise increment_error(self.model, message, f"Build it anew: --full-refresh {self.model.name}")
+            message = f"{self.table} has no column {missing[0]!r}, which is part of its key"
+            raise increment_error(self.model, message, f"Rebuild it: --full-refresh {self.model.name}", "FFT-431")
         types = {column.name: column.type for column in self.cast_columns(adaption)}
         return tuple(ColumnPair(name, given, types[given]) for name, given in adaption.columns.items())
 
@@ -106,17 +107,17 @@ class Fit:
             counts = self.engine.fetch(query)[0] if query else ()
         except StatementError as error:
             said = error.problem.message.splitlines()[0]
-            raise self._lossy(adaption.casts, f"some values would not be the same ({said})") from error
+            raise self._lossy(adaption.casts, f"some values would change ({said})") from error
         for (column, types), count in zip(adaption.casts.items(), counts, strict=True):
             if count:
-                raise self._lossy({column: types}, f"{count} values would not be the same")
+                raise self._lossy({column: types}, f"{count} values would change")
 
     def _lossy(self, casts: Mapping[str, tuple[str, str]], what: str) -> IncrementError:
         types = ", ".join(
             f"its column {name!r} is {new}, and {old} in {self.table}" for name, (old, new) in casts.items()
         )
         if isinstance(self.model.materialization, Snapshot):
-            hint = "Cast it in the model: the versions in a snapshot keep the types that they have."
+            hint = "Cast it in the model: existing versions in a snapshot keep their types."
         else:
             hint = "Cast it in the model, or use on_schema_change='sync_all_columns'."
-        return increment_error(self.model, f"{types}: {what}", hint)
+        return increment_error(self.model, f"{types}: {what}", hint, "FFT-431")

@@ -96,13 +96,13 @@ class NodeAttachments:
             named = re.search(r'(?:constraint|index) "([^"]+)"', said)
             broken = next((one for one in self._wanted if named and one.kind != "grant" and one.name == named[1]), None)
             if sql in self._set and sql:
-                message = f"what is declared of {self._node.name!r} cannot be set: {said}"
+                message = f"grants, indexes or constraints of {self._node.name!r} cannot be set: {said}"
             elif broken is not None:
-                message = f"the rows of {self._node.name!r} break its {_in_words(broken)}: {said}"
+                message = f"the rows of {self._node.name!r} violate its {_in_words(broken)}: {said}"
             else:
                 raise
-            hint = "Nothing was published. Mend the rows, or what is declared."
-            raise StatementError(message, sql=sql, where=self._node.attached_at, hint=hint) from error
+            hint = "Nothing was published. Correct the rows, or the declaration."
+            raise StatementError(message, sql=sql, where=self._node.attached_at, hint=hint, code="FFT-460") from error
 
 
 def _in_words(one: Attachment) -> str:

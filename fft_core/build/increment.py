@@ -178,8 +178,8 @@ def _refuse_other_table(model: Model, table: Relation, stored: Columns) -> None:
     if missing:
         raise increment_error(
             model,
-            f"{table} is there, and is not a snapshot: it has no column {', '.join(missing)}",
-            f"Rename or drop it, or replace it by a snapshot of now: --full-refresh {model.name}",
+            f"{table} exists and is not a snapshot: it has no column {', '.join(missing)}",
+            f"Rename or drop it, or replace it with a new snapshot: --full-refresh {model.name}",
         )
 
 
@@ -212,4 +212,4 @@ def _refuse(engine: Session, model: Model, probes: Sequence[KeyProbe]) -> None:
     for probe in probes:
         found = engine.fetch(probe.sql)
         if found:
-            raise increment_error(model, probe.message(found), probe.hint)
+            raise increment_error(model, probe.message(found), probe.hint, "FFT-432")

@@ -33,11 +33,13 @@ class UnreadableViewError(FftError):
         why: The message of the error.
     """
 
+    default_code = "FFT-461"
+
     def __init__(self, node: str, view: str, cause: FftError, hint: str | None = None) -> None:
         self.view, self.why = view, cause.problem.message
         problem = cause.problem
         super().__init__(
-            f"{node} is not published: the view {view}, whose checks judge its rows, could not be read any more: "
+            f"{node} is not published: the view {view}, whose checks apply to its rows, could no longer be read: "
             f"{problem.message}",
             where=problem.where,
             hint=hint or problem.hint or f"Change {view} as well, and build both.",
@@ -52,7 +54,7 @@ class Unjudged:
     reason: str
 
     def __str__(self) -> str:
-        return f"the view {self.view} was not judged: {self.reason}"
+        return f"the checks of the view {self.view} did not run: {self.reason}"
 
 
 @dataclass(frozen=True)
@@ -153,11 +155,11 @@ def judge_published(
         try:
             results, lacks = _judge_as_published(warehouse, view)
         except FftError as error:
-            hint = f"What is published of {', '.join(view.old_texts)} is not what the project says: build that first."
+            hint = f"The published {', '.join(view.old_texts)} differs from the project: build it first."
             raise UnreadableViewError(name, view.name, error, hint) from error
         results = tuple(replace(result, judged="staged", judged_with=name) for result in results)
         judged.append(JudgedView(view.name, results, old_texts=view.old_texts))
-        unjudged += [Unjudged(view.name, f"as it is published, {lack}") for lack in lacks]
+        unjudged += [Unjudged(view.name, f"with its published query, {lack}") for lack in lacks]
     return tuple(judged), tuple(unjudged)
 
 
@@ -195,7 +197,7 @@ def _lacks_for(
     for read in check.rule.reads:
         to = warehouse.relation(read)
         if to not in warehouse.engine.inspect([to]):
-            return f"{check.name} looks into {read}, which is not there"
+            return f"{check.name} reads {read}, which does not exist"
         if is_waiting:
             return ""
     try:

@@ -30,7 +30,7 @@ class RenderedHooks:
                 raise
             hooks = self.model.pre_hooks if key == "pre_hook" else self.model.post_hooks
             message = f"{key} of {self.model.name!r}: {error.problem.message}"
-            raise StatementError(message, sql=error.sql, where=hooks[0].location) from error
+            raise StatementError(message, sql=error.sql, where=hooks[0].location, code="FFT-440") from error
 
 
 NO_HOOKS = RenderedHooks()
@@ -55,8 +55,10 @@ def _refuse_what_ends_it(model: Model, hook: ModelHook, statement: str) -> None:
     """Raise FftError for a statement that begins or ends a transaction: the hook runs inside that of its model."""
     word = re.match(r"\s*(?:--[^\n]*\n\s*|/\*.*?\*/\s*)*(\w+)", statement, re.DOTALL)
     if word and word[1].lower() in ("begin", "start", "commit", "rollback", "end", "abort"):
-        hint = "Take it out: the hook is a part of the transaction that builds the model."
-        raise FftError(f"{hook.key} of {model.name!r} says {word[1]!r}", where=hook.location, hint=hint)
+        hint = "Remove it: the hook is a part of the transaction that builds the model."
+        raise FftError(
+            f"{hook.key} of {model.name!r} contains {word[1]!r}", where=hook.location, hint=hint, code="FFT-440"
+        )
 
 
 def _refuse_other_rows(warehouse: Warehouse, model: Model, hook: ModelHook, statement: str) -> None:
@@ -76,9 +78,9 @@ def _refuse_other_rows(warehouse: Warehouse, model: Model, hook: ModelHook, stat
     table = target.find(exp.Table) if target else None
     own = warehouse.place(model.name)
     if table is not None and table.name == own.name and table.db in ("", own.schema):
-        hint = "Write it into the model's query. A hook may write to other tables."
+        hint = "Change the model's query instead. A hook may write to other tables."
         message = f"{hook.key} of {model.name!r} changes the model's own rows or columns, which its checks judge"
-        raise FftError(message, where=hook.location, hint=hint)
+        raise FftError(message, where=hook.location, hint=hint, code="FFT-440")
 
 
 def _is_of_columns(action: object) -> bool:

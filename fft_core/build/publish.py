@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
     from fft_core.build.streams import StreamBatch, StreamBounds
 
-_TOO_LATE = "it is read by a text that is published, and this engine cannot take back what its checks would find"
+_TOO_LATE = "it reads these rows through a published view, and this engine cannot undo the build after its checks"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -425,7 +425,7 @@ def _refuse_what_others_built(engine: Session, name: str, relation: Relation, ex
     """Raise BusyError if another run changed the table since the decision: the rows would be applied twice."""
     now = engine.inspect([relation], Want.STAMP).get(relation)
     if existing is not None and (now is None or now.stamp != existing.stamp):
-        raise BusyError(f"{name} was built by another run meanwhile", hint="Start this one again: it plans anew.")
+        raise BusyError(f"another run built {name} in the meantime", hint="Start this run again.", code="FFT-462")
 
 
 def _judged(build: _Build, relation: Relation, written: Written) -> Judgement:

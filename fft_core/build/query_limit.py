@@ -11,6 +11,8 @@ from fft_core.warehouse.warehouse import Warehouse
 class QueryTooLargeError(FftError):
     """The error for a query that is expected to read more bytes than allowed, and was not run."""
 
+    default_code = "FFT-451"
+
 
 def expected_bytes(warehouse: Warehouse, model: Model, query: str) -> int | None:
     """Return the number of bytes that a model's query is expected to read.
@@ -28,7 +30,7 @@ def expected_bytes(warehouse: Warehouse, model: Model, query: str) -> int | None
     expected = warehouse.engine.estimates.bytes_of(query)
     if limit is not None and expected is not None and expected > limit:
         raise QueryTooLargeError(
-            f"model {model.name!r} is expected to read {expected:,} bytes, and a query may read {limit:,}",
+            f"model {model.name!r} would read {expected:,} bytes, more than the limit of a query, {limit:,}",
             where=Location(model.path),
             hint=f"Read less, or raise the limit: {variable}.",
         )
@@ -44,7 +46,7 @@ def query_limit(project: Project) -> tuple[int | None, str]:
     try:
         return int(said.replace("_", "")), variable
     except ValueError:
-        raise ProfileError(f"{variable} must be a number of bytes, not {said!r}") from None
+        raise ProfileError(f"{variable} must be a number of bytes, not {said!r}", code="FFT-205") from None
 
 
 def _has_byte_budget(project: Project) -> bool:

@@ -125,7 +125,7 @@ def _refused(model: Model, what: str = "") -> Iterator[None]:
         if type(error) is not EngineError:  # its subclasses are errors of the database
             raise
         message = f"{model.name}: {what}{error.problem.message}"
-        raise ModelError(message, where=model.location, hint=error.problem.hint) from error
+        raise ModelError(message, where=model.location, hint=error.problem.hint, code=error.code) from error
 
 
 @contextmanager
@@ -149,7 +149,7 @@ def _placed(warehouse: Warehouse, model: Model) -> Iterator[None]:
         missing = _missing_input(warehouse, model, error)
         if missing is not None:
             raise MissingRelationError(
-                f"model {model.name!r} reads {warehouse.relation(missing)}, which is not there",
+                f"model {model.name!r} reads {warehouse.relation(missing)}, which does not exist",
                 where=model.input_places.get(missing, model.location),
                 hint=how_to_get(warehouse, missing),
             ) from error
@@ -169,7 +169,7 @@ def _with_place(warehouse: Warehouse, model: Model, error: StatementError) -> St
     hint = error.problem.hint
     if hint is None and "syntax error" in error.problem.message and isinstance(model.body, SqlBody):
         hint = joined_lines(model.body.template)
-    return StatementError(said, sql=error.sql, where=where, hint=hint, position=error.position)
+    return StatementError(said, sql=error.sql, where=where, hint=hint, position=error.position, code=error.code)
 
 
 def _missing_input(warehouse: Warehouse, model: Model, error: StatementError) -> str | SourceName | None:
@@ -188,7 +188,7 @@ def how_to_get(warehouse: Warehouse, node: str | SourceName) -> str:
         return (
             f"Build the seed {seed.name!r} first."
             if seed
-            else f"The source {node} ({source.location}) must be filled first."
+            else f"The source {node} ({source.location}) must be loaded first."
         )
     what = "seed" if node in warehouse.project.seeds else "model"
     return f"Build the {what} {node!r} first."

@@ -29,8 +29,8 @@ def seed_rows(warehouse: Warehouse, seed: Seed, loaded: datetime) -> Iterator[st
     """
     with _explained(seed):
         if not (warehouse.project.root / seed.path).is_file():
-            message = f"the file of seed {seed.name!r} is not there"
-            raise FftError(message, where=Location(seed.path), hint="Was it moved?")
+            message = f"the file of seed {seed.name!r} does not exist"
+            raise FftError(message, where=Location(seed.path), hint="Was it moved?", code="FFT-421")
         spelling = warehouse.engine.spelling
         extra = (
             f"{spelling.zoned(loaded)} as _ff_loaded_at, {spelling.literal(seed.seed_id)} as _ff_seed_id, "
@@ -53,14 +53,19 @@ def _explained(seed: Seed) -> Iterator[None]:
     try:
         yield
     except SeedError as error:
-        said = f"Say it in seeds/schema.yml: files: {{{seed.seed_id}: {{{error.setting}}}}}." if error.setting else None
+        said = f"Set it in seeds/schema.yml: files: {{{seed.seed_id}: {{{error.setting}}}}}." if error.setting else None
         where, hint = Location(seed.path, error.line), error.problem.hint or said
-        raise SeedError(error.problem.message, line=error.line, where=where, hint=hint) from error
+        raise SeedError(error.problem.message, line=error.line, where=where, hint=hint, code=error.code) from error
     except StatementError as error:
         if error.problem.where:
             raise
         problem, declared = error.problem, ", ".join(f"{name}: {kind}" for name, kind in seed.column_types.items())
         hint = problem.hint or (f"Its types are those of seeds/schema.yml: {declared}." if declared else None)
         raise StatementError(
-            problem.message, sql=error.sql, where=Location(seed.path), hint=hint, position=error.position
+            problem.message,
+            sql=error.sql,
+            where=Location(seed.path),
+            hint=hint,
+            position=error.position,
+            code="FFT-422",
         ) from error

@@ -115,7 +115,9 @@ def read_withheld(folder: Path) -> Withheld | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ArtifactError(f"cannot read {folder / _WITHHELD}: {error}", hint="Delete the file.") from error
+        raise ArtifactError(
+            f"cannot read {folder / _WITHHELD}: {error}", hint="Delete the file.", code="FFT-710"
+        ) from error
 
 
 def write_withheld(folder: Path, withheld: Withheld) -> None:
@@ -141,7 +143,7 @@ def number_setting(environment: Mapping[str, str], name: str, default: int) -> i
         return default
     if text.isascii() and text.isdigit():
         return int(text)
-    raise FftError(f"environment variable {name}: {text!r} is not a whole number")
+    raise FftError(f"environment variable {name}: {text!r} is not a whole number", code="FFT-204")
 
 
 class PendingFiles:
@@ -182,7 +184,7 @@ class PendingFiles:
         write_json_file(_pending(self._folder, self._stamp, ".json"), said)
 
     def publish(self) -> None:
-        """Give the files their names, after the commit. A failure is a warning: the next build repeats it."""
+        """Rename the files to their final names, after the commit; after a failure, the next build does."""
         try:
             _publish(self._folder, self._stamp, self._keep)
         except (OSError, ArtifactError) as error:
@@ -196,7 +198,7 @@ class PendingFiles:
 
 
 def complete(folder: Path, stamp: str, environment: Mapping[str, str]) -> bool:
-    """Give the files of a committed build their names, after a crash; return whether they were complete."""
+    """Rename the files of a committed build to their final names, after a crash; return whether they were complete."""
     if not _pending(folder, stamp, ".json").exists():
         return False
     keep = timedelta(seconds=number_setting(environment, CURSOR_SECONDS, DEFAULT_CURSOR_SECONDS))

@@ -102,7 +102,7 @@ def _write_rows(warehouse: Warehouse, model: Model, columns: Sequence[ColumnType
     try:
         pending.rows.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ArtifactError(f"cannot write {pending.rows.parent}: {error.strerror}") from error
+        raise ArtifactError(f"cannot write {pending.rows.parent}: {error.strerror}", code="FFT-711") from error
     engine.frames.write_parquet(_in_order(warehouse, model, columns, place), pending.rows)
 
 

@@ -132,7 +132,7 @@ def _is_kept(given: _Given) -> bool:
     there = given.engine.inspect([given.relation]).get(given.relation)
     if there is not None and there.kind != "table":
         hint = "Drop it, or rename it."
-        raise FftError(f"{given.relation} is a {word(there.kind)}, and partitions are rows of a table", hint=hint)
+        raise FftError(f"{given.relation} is a {word(there.kind)}; partitions need a table", hint=hint, code="FFT-433")
     return there is not None and (not given.has_rows or _has_rows(given.engine, given.relation))
 
 
@@ -189,6 +189,7 @@ def _refuse_rows_outside(engine: Session, staged: Relation, columns: Sequence[Co
         raise FftError(
             f"{outside} rows are not in {rows.name}: {values} is {said}",
             hint="Return the rows of the partition only: others would be written twice, or would never be replaced.",
+            code="FFT-433",
         )
 
 
@@ -223,15 +224,16 @@ def _fitted(
     except StatementError as error:  # a value that the type of the table cannot hold at all
         raise _other_columns(relation, f"{difference}: {error.problem.message}") from error
     if any(lost):
-        raise _other_columns(relation, f"{difference}, and values would not be the same")
+        raise _other_columns(relation, f"{difference}, and values would change")
     return spelled
 
 
 def _other_columns(relation: Relation, difference: str) -> FftError:
     return FftError(
-        f"the columns are not those of {relation}: {difference}",
-        hint="Give every partition the same columns. To change them, alter or drop the table, and write all partitions "
-        "again.",
+        f"the columns differ from those of {relation}: {difference}",
+        hint="Return the same columns for every partition. To change them, alter or drop the table, and write "
+        "all partitions again.",
+        code="FFT-431",
     )
 
 
@@ -277,6 +279,7 @@ def _spelled(value: PartitionColumn | PartitionExpression, columns: Sequence[Col
     raise FftError(
         f"partition_by names {text!r}, which is not one of the columns",
         hint=nearest(text, known.values()) or f"Columns: {', '.join(column.name for column in columns)}.",
+        code="FFT-433",
     )
 
 
@@ -287,6 +290,7 @@ def _type_of(engine: Session, relation: Relation, value: str) -> str:
         raise FftError(
             f"partition_expr {value} cannot be evaluated: {error.problem.message}",
             hint="It is an expression over the columns of the table, as in metadata={'partition_expr': 'day'}.",
+            code="FFT-433",
         ) from error
     return column.type
 
@@ -300,8 +304,9 @@ def _is_within(
     family = _family(column_type)
     if ranges and family not in ("time", "time with zone", "text"):
         raise FftError(
-            f"{value} is {column_type}, and the partitions are times",
+            f"{value} is {column_type}, but the partitions are times",
             hint="Make it a date or timestamp: metadata={'partition_expr': 'to_timestamp(epoch)'}.",
+            code="FFT-433",
         )
     if family == "text":
         value = spelling.cast(value, "timestamp")

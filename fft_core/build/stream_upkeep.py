@@ -35,6 +35,7 @@ class StreamStatus:
         backlog: The records after that position; None if the source could not be read.
         problem: The reason why it could not be read.
         now: The time of the status, in UTC without a zone.
+        code: The code of the problem.
     """
 
     model: Model
@@ -42,6 +43,7 @@ class StreamStatus:
     backlog: Backlog | None
     problem: str | None
     now: datetime
+    code: str | None = None
 
     @property
     def lag(self) -> timedelta | None:
@@ -80,6 +82,7 @@ class StreamStatus:
             "updated_at": state.updated_at.isoformat() if state and state.updated_at else None,
             **{name: (state.counts.get(name, 0) if state else 0) for name in _COUNTED},
             "problem": self.problem,
+            "code": self.code,
         }
 
 
@@ -103,19 +106,19 @@ def stream_named(project: Project, name: str) -> Model:
     if model_name(name) in project.models:
         body_of(project.model(name))
     hint = nearest(name, streams) or (f"Streams: {', '.join(streams)}." if streams else "The project has no streams.")
-    raise RequestError(f"{name!r} is not a stream", hint=hint)
+    raise RequestError(f"{name!r} is not a stream", hint=hint, code="FFT-301")
 
 
 def stream_status(warehouse: Warehouse, model: Model) -> StreamStatus:
     """Return the position of a stream, and the records after it. Raises StateError."""
     state = read_state(warehouse.engine, warehouse.place(model.name))
-    now, backlog, problem = datetime.now(UTC).replace(tzinfo=None), None, None
+    now, backlog, problem, code = datetime.now(UTC).replace(tzinfo=None), None, None, None
     try:
         with closing(source_of(warehouse, model)) as source:
             backlog = source.backlog(state.position if state else {})
     except (StreamError, MissingDriverError) as error:
-        problem = error.problem.message
-    return StreamStatus(model, state, backlog, problem, now)
+        problem, code = error.problem.message, error.code
+    return StreamStatus(model, state, backlog, problem, now, code)
 
 
 def reset_stream(warehouse: Warehouse, model: Model, to: str) -> Position:
@@ -164,8 +167,11 @@ def _position(source: Source, to: str) -> Position:
             raise ValueError("it is not an object")
         source.offsets(position)
     except (ValueError, StreamError) as error:
+        said = error.problem.message if isinstance(error, StreamError) else error
         hint = "Write earliest, latest, or a position as `fft stream status --json` prints it."
-        raise RequestError(f"--to {to!r} is not a position of {source.said}: {error}", hint=hint) from error
+        raise RequestError(
+            f"--to {to!r} is not a position of {source.said}: {said}", hint=hint, code="FFT-803"
+        ) from error
     return position
 
 
@@ -173,8 +179,10 @@ def _refuse_lost_rows(model: Model, to: str) -> None:
     """Raise RequestError if the table has no positions of its rows, so that rows after `to` cannot be deleted."""
     body = body_of(model)
     if body.sink == "table" and not body.key and to not in ("earliest", "latest"):
-        message = f"{model.name} only adds rows: those behind a position cannot be taken back"
-        raise RequestError(message, hint="Use --to earliest, which reads all again into an empty table, or latest.")
+        message = f"{model.name} only appends rows: the rows after a position cannot be removed again"
+        raise RequestError(
+            message, hint="Use --to earliest, which reads all again into an empty table, or latest.", code="FFT-803"
+        )
 
 
 def _take_back(engine: Session, tables: StreamTables, offsets: Mapping[str, int]) -> None:
@@ -219,18 +227,24 @@ def replay_stream(warehouse: Warehouse, model: Model) -> Replay:
     """
     engine, target = warehouse.engine, warehouse.place(model.name)
     if body_of(model).sink != "sessions":
-        raise RequestError(f"{model.name} makes no sessions: its rows are its events")
+        raise RequestError(f"{model.name} has no sessions: each of its rows is an event", code="FFT-300")
     state, tables = read_state(engine, target), StreamTables(target)
     if state is None or len(engine.inspect([target, tables.events])) < 2:
-        raise RequestError(f"nothing of {model.name} is there yet", hint=f"Build it: fft stream run {model.name}")
+        raise RequestError(
+            f"{model.name} was not built yet", hint=f"Build it: fft stream run {model.name}", code="FFT-420"
+        )
     if state.phase == "backfill":
         message = f"{model.name} is being read again after a reset: its sessions are not yet those of the events kept"
-        raise RequestError(message, hint=f"Let it finish first: fft stream run {model.name} --until-caught-up")
+        raise RequestError(
+            message, hint=f"Let it finish first: fft stream run {model.name} --until-caught-up", code="FFT-800"
+        )
     change = settings_change(state.settings, settings_of(model))
     if change.names & EVERYTHING:
         message = f"settings of {model.name} have changed since it was built: {change}"
         raise RequestError(
-            message, hint=f"Build it first: the build rebuilds its sessions. fft build --select {model.name}"
+            message,
+            hint=f"Build it first: the build rebuilds its sessions. fft build --select {model.name}",
+            code="FFT-800",
         )
     again = session_sink(engine, target, model).replayed(state.watermark)
     names = [column.name for column in engine.columns(engine.spelling.select_all(target))]

@@ -104,7 +104,9 @@ class StreamBounds:
 def body_of(model: Model) -> StreamBody:
     """Return the body of a stream. Raises RequestError if the model is not a stream."""
     if not isinstance(model.body, StreamBody):
-        raise RequestError(f"model {model.name!r} is not a stream", hint="A stream is a model of a *.ff.yml file.")
+        raise RequestError(
+            f"model {model.name!r} is not a stream", hint="A stream is a model of a *.ff.yml file.", code="FFT-301"
+        )
     return model.body
 
 
@@ -129,7 +131,9 @@ def _of_environment(value: object, warehouse: Warehouse, model: Model) -> object
         return {name: _of_environment(one, warehouse, model) for name, one in value.items()}
     name, environment = str(value["env"]), warehouse.project.environment
     if name not in environment:
-        raise StreamError(f"the stream {model.name} needs the environment variable {name}", where=model.location)
+        raise StreamError(
+            f"the stream {model.name} needs the environment variable {name}", where=model.location, code="FFT-204"
+        )
     return environment[name]
 
 
@@ -217,7 +221,11 @@ def write_batch(warehouse: Warehouse, increment: Increment, batch: StreamBatch) 
     if (now_there := read_state(engine, target)) is not None and (
         (now_there.epoch, now_there.position) != (state.epoch, state.position)
     ):
-        raise BusyError(f"the stream {target} was written by another process meanwhile", hint="Start this one again.")
+        raise BusyError(
+            f"another process wrote to the stream {target} in the meantime",
+            hint="Start this one again.",
+            code="FFT-805",
+        )
     is_new = increment.is_first and (body.sink == "table" or "sink" in batch.change.names)
     if is_new:
         state = replace(state, watermark=None, partitions={}, counts={})

@@ -109,7 +109,7 @@ def number_of(rows: Sequence[Row]) -> int:
     try:
         number: int = math.ceil(value)
     except (TypeError, ValueError, OverflowError):
-        raise FftError(f"it gives {value!r}, which is not a number of failing rows") from None
+        raise FftError(f"it returns {value!r}, which is not a number of failing rows", code="FFT-503") from None
     return max(0, number)
 
 
@@ -161,7 +161,9 @@ def _params(code: ProjectCode, rule: PythonCheck) -> dict[str, Any]:
 
 
 def _failed(check: Check, rule: PythonCheck, said: str) -> ModelError:
-    return ModelError(f"check {check.name} of {check.node}: {rule.function}() {said}", where=Location(rule.path))
+    return ModelError(
+        f"check {check.name} of {check.node}: {rule.function}() {said}", where=Location(rule.path), code="FFT-503"
+    )
 
 
 class Result:

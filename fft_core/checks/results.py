@@ -124,10 +124,10 @@ class CheckResult:
     def summary(self) -> str:
         """The result in a few words that fit the rule."""
         if self.measured is not None and not self.measured.has_before:
-            return "passed: the first build that measures it, there is nothing to compare with"
+            return "passed: first build with this measure, nothing to compare with"
         if not self.failing_rows:
             return "passed"
-        return f"passed: {self._found}, which may be" if self.passed else self._found
+        return f"passed: {self._found}, which is allowed" if self.passed else self._found
 
     @property
     def _found(self) -> str:
@@ -145,7 +145,7 @@ class CheckResult:
             case Recency():
                 return f"{self.failing_rows:,} group{'s are' if self.failing_rows > 1 else ' is'} too old"
             case ColumnTypes():
-                said = f"{self.failing_rows:,} column{'s are' if self.failing_rows > 1 else ' is'} not as promised"
+                said = f"{self.failing_rows:,} column{'s are' if self.failing_rows > 1 else ' is'} not as declared"
                 return f"{said}: {'; '.join(_broken_promise(*row) for row in self.sample)}" if self.sample else said
             case rule if rule.counts is None:  # one row with the values that were found
                 return self.first_row
@@ -156,7 +156,7 @@ class CheckResult:
         """The table that keeps the failing rows, or the reason why there is none; empty if none was requested."""
         if self.failures is not None:
             return f"the rows are in {self.failures}"
-        return f"the rows could not be kept: {self.taken}" if isinstance(self.taken, str) else ""
+        return f"the failing rows could not be stored: {self.taken}" if isinstance(self.taken, str) else ""
 
     def __str__(self) -> str:
         return f"{self.check.name}: {self.summary}"
@@ -171,7 +171,7 @@ def _number(value: float | None) -> str:
 
 def _broken_promise(column: Any, promised: Any, found: Any) -> str:  # Any: values of a driver
     if promised is None:
-        return f"{column} ({found}) is not promised"
+        return f"{column} ({found}) is not declared"
     return f"{column} is missing" if found is None else f"{column} is {found}, not {promised}"
 
 
@@ -214,9 +214,9 @@ class JudgedView:
 
     def __str__(self) -> str:
         failed = ", ".join(str(result) for result in self.results if result.blocks)
-        new = f"; the text of {', '.join(self.new_texts)} is new, too: either may be at fault" if self.new_texts else ""
+        new = f"; the text of {', '.join(self.new_texts)} is new: either can be the cause" if self.new_texts else ""
         old = ", ".join(self.old_texts)
-        said = f"; its rows as published, by the last build of {old}: build {old} first" if old else ""
+        said = f"; judged with the published query of {old}: build {old} first" if old else ""
         return f"the view {self.name} ({failed}{new}{said})"
 
 
@@ -238,6 +238,7 @@ class CheckFailedError(FftError):
     unique_id: 1 value occurs more than once
     """
 
+    default_code = "FFT-500"
     exit_code = 2
 
     def __init__(

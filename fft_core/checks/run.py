@@ -191,7 +191,7 @@ class _Look:
             return number_of(rows)
         except FftError as error:
             message = f"check {query.check.name} of {query.check.node}: {error.problem.message}"
-            raise FftError(message, where=query.check.location) from error
+            raise FftError(message, where=query.check.location, code="FFT-501") from error
 
     def _found(self, query: CheckQuery, failing: int, total: int | None, row_count: int) -> CheckResult:
         found = CheckResult(query.check, failing, row_count, query.failing_rows, total=total)
@@ -228,4 +228,4 @@ def _masked(row: Row, hidden: Sequence[bool]) -> Row:
 def _unevaluated(checks: Sequence[Check], error: StatementError) -> StatementError:
     names = " or ".join(check.name for check in checks)
     message = f"check {names} of {checks[0].node} cannot be evaluated: {error.problem.message}"
-    return StatementError(message, sql=error.sql, where=checks[0].location)
+    return StatementError(message, sql=error.sql, where=checks[0].location, code="FFT-501")

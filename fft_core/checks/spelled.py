@@ -45,10 +45,14 @@ class Spelled:
         try:
             found = ColumnNames(columns).find(column)
         except AmbiguousColumnError as error:
-            raise FftError(f"{said}: {error.problem.message}", where=where, hint=error.problem.hint) from error
+            raise FftError(
+                f"{said}: {error.problem.message}", where=where, hint=error.problem.hint, code="FFT-502"
+            ) from error
         if found is None:
             hint = nearest(column, columns) or f"Its columns: {', '.join(columns)}."
-            raise FftError(f"{said}, which {self.owner or self.check.node} does not have", where=where, hint=hint)
+            raise FftError(
+                f"{said}, which {self.owner or self.check.node} does not have", where=where, hint=hint, code="FFT-502"
+            )
         return columns[found]
 
     def unused(self, name: str) -> str:

@@ -68,7 +68,7 @@ def _words(rule: Rule) -> str:
         case Expression(condition):
             return f"{condition} is true or NULL"
         case NotConstant(column):
-            return f"{column} has more than one value; NULL is none"
+            return f"{column} has more than one value; NULL does not count"
         case SumBetween(column, minimum=minimum, maximum=maximum):
             return f"the sum of {column} is {_bounds(minimum, maximum)}"
         case Recency(column, group_by, minutes):

@@ -30,7 +30,7 @@ class Registry:
     def project(self) -> Project:
         """The project. Raises FftError if none was loaded."""
         if self._project is None:
-            raise FftError("no project is loaded", hint="Call REGISTRY.load_project(path) first.")
+            raise FftError("no project is loaded", hint="Call REGISTRY.load_project(path) first.", code="FFT-300")
         return self._project
 
     @property
@@ -114,7 +114,9 @@ class Executor:
             if REGISTRY.project.engine != self._engine:
                 hint = f"Load the project with a profile of {self._engine}: REGISTRY.load_project(path, env)."
                 raise FftError(
-                    f"the project is loaded for {REGISTRY.project.engine}, not for {self._engine}", hint=hint
+                    f"the project is loaded for {REGISTRY.project.engine}, not for {self._engine}",
+                    hint=hint,
+                    code="FFT-300",
                 )
             self._opened = Run(REGISTRY.project, **self._settings)
         return self._opened

@@ -104,7 +104,7 @@ class Compiler:
             frames = _own_frames(error, self._project.home_of(hook.path))
             said = f"{type(error).__name__}: {message_of(error)}".rstrip(": ")
             where = frames[-1].location if frames else hook.place
-            raise ModelError(f"{hook.function}() raised {said}", where=where) from error
+            raise ModelError(f"{hook.function}() raised {said}", where=where, code="FFT-440") from error
 
     def call_model(self, model: Model, inputs: ModelInputs) -> Any:
         """Call a Python model with its inputs; return an Arrow table, or a native frame of the engine.
@@ -205,9 +205,11 @@ class Compiler:
         location = frames[-1].location if frames else model.location
         if isinstance(error, FftError):
             kind = ModelRaisedError if error.can_retry else ModelError
-            return kind(error.problem.message, where=error.problem.where or location, hint=error.problem.hint)
+            problem = error.problem
+            return kind(problem.message, where=problem.where or location, hint=problem.hint, code=error.code)
         said = f"{type(error).__name__}: {message_of(error)}".rstrip(": ")
-        return kind(f"model {model.name!r} raised {said}{lines}", where=location, hint=_hint_of(error, said))
+        message, hint = f"model {model.name!r} raised {said}{lines}", _hint_of(error, said)
+        return kind(message, where=location, hint=hint, code="FFT-411")
 
 
 def _hint_of(error: BaseException, said: str) -> str | None:
@@ -221,7 +223,7 @@ def _hint_of(error: BaseException, said: str) -> str | None:
 
 _FRAMES_SHOWN = 6  # at the beginning, and at the end
 _DECIMALS = (
-    "A column holds decimals that no double can hold, so it has objects. Cast it in SQL, as in "
+    "A column holds decimals that do not fit into a double, so pandas stores objects. Cast it in SQL, as in "
     "cast(x as double precision), or in pandas with .astype(float)."
 )
 
@@ -234,7 +236,9 @@ def _unreadable(model: Model) -> Iterator[None]:
     except ModelError as error:
         problem = error.problem
         message = f"{model.name}: {problem.message}"
-        raise ModelError(message, where=problem.where or model.location, hint=problem.hint) from error
+        raise ModelError(
+            message, where=problem.where or model.location, hint=problem.hint, code=problem.code
+        ) from error
 
 
 @dataclass(frozen=True)
@@ -303,7 +307,7 @@ class _Frames(dict[str, Any]):
         if key in self._aliases:
             return self[self._aliases[key]]
         hint = nearest(key, self) or f"The inputs are {', '.join(map(repr, self))}."
-        raise FftError(f"{key!r} is not an input of this model", hint=hint)
+        raise FftError(f"{key!r} is not an input of this model", hint=hint, code="FFT-410")
 
 
 def _with_kinds(body: PythonBody, names: Iterable[str | SourceName]) -> Iterator[tuple[str | SourceName, str]]:
@@ -342,4 +346,6 @@ def _frame(name: str | SourceName, rows: pa.Table | NativeRows, kind: str) -> An
     try:
         return from_arrow(rows, kind)
     except ModelError as error:
-        raise ModelError(f"its input {str(name)!r}: {error.problem.message}", hint=error.problem.hint) from error
+        raise ModelError(
+            f"its input {str(name)!r}: {error.problem.message}", hint=error.problem.hint, code=error.code
+        ) from error

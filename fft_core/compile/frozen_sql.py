@@ -78,7 +78,7 @@ def frozen_sql(sql: str, spelling: Spelling, at: datetime, where: Location | Non
     stuck = next((clock for clock in found if clock.kind is None), None)
     if stuck is not None:
         hint = "Write it with current_date or current_timestamp, or give the time as a column of an input."
-        raise RenderError(f"freeze: time cannot be frozen in {stuck.name}", where=where, hint=hint)
+        raise RenderError(f"freeze: time cannot be frozen in {stuck.name}", where=where, hint=hint, code="FFT-511")
     for clock in reversed(found):
         assert clock.kind is not None
         named = f" as {spelling.quoted(clock.result)}" if clock.result else ""
@@ -91,7 +91,7 @@ def clocks_of(sql: str, spelling: Spelling) -> tuple[Clock, ...]:
     try:
         tokens = tokens_of(sql, spelling.dialect)
     except UNREADABLE:
-        return (Clock("SQL that cannot be split into words", 0, 0),)
+        return (Clock("SQL that cannot be tokenized", 0, 0),)
     return tuple(_Query(sql, spelling, tokens).clocks())
 
 
@@ -116,7 +116,7 @@ class _Query:
     def clocks(self) -> Iterator[Clock]:
         found = sorted((*self._functions(), *self._texts()), key=lambda clock: clock.start)
         if found and self._tree is None:
-            yield Clock(f"{found[0].name}: the query around it could not be read", 0, 0)
+            yield Clock(f"{found[0].name}: the query around it could not be parsed", 0, 0)
         else:
             yield from found
 
@@ -197,4 +197,4 @@ class _Query:
             if not (isinstance(value, exp.Literal) and value.is_string and cast.to.this.name in _TIMES):
                 continue
             if set(re.findall(r"[a-z]+", value.name.lower())) & _CLOCK_TEXTS:
-                yield Clock(f"the text {value.name!r}, which means the clock", 0, 0)
+                yield Clock(f"the text {value.name!r}, which means the current time", 0, 0)

@@ -45,7 +45,7 @@ def function_code(project: Project, function: Callable[..., Any]) -> FunctionCod
             continue
         place = _place(project, one)
         if place is None:
-            unread[f"the file of {one.__qualname__} is not there"] = None
+            unread[f"the file of {one.__qualname__} does not exist"] = None
         else:
             found[place] = None
         for name, value in _made_with(one):
@@ -54,7 +54,7 @@ def function_code(project: Project, function: Callable[..., Any]) -> FunctionCod
             elif (text := _text(value)) is not None:
                 values[f"{one.__qualname__}.{name}"] = text
             else:
-                unread[f"{one.__name__}() is made with {name}, {_type_of(value)}"] = None
+                unread[f"{one.__name__}() is created with {name}, {_type_of(value)}"] = None
     return FunctionCode(tuple(found), values, tuple(unread))
 
 

@@ -45,7 +45,7 @@ from fft_core.project.profile.environment import counted_variables, is_secret
 from fft_core.project.profile.secrets import project_masker
 from fft_core.project.read.conditions import seen_by_code
 
-_COMPUTED_NAMES = "environment variables by computed names"
+_COMPUTED_NAMES = "environment variables with computed names"
 READER_VERSION = "2"  # increase it if the same file becomes other columns or values: the rule of `column_kinds`
 _FileState: TypeAlias = tuple[int, int, int]  # size, time of the last change, number on the disk
 
@@ -231,8 +231,13 @@ class Identities:
         engine = self._project.engine
         is_missing = isinstance(model.materialization, MaterializedView)
         if is_missing and not spec_of(engine).can.materialized_views:
-            message = f"model {model.name!r} is a materialized view, and {engine} has none"
-            raise FftError(message, where=model.config_location, hint="Use materialized='table', or another engine.")
+            message = f"model {model.name!r} is a materialized view, which {engine} does not have"
+            raise FftError(
+                message,
+                where=model.config_location,
+                hint="Use materialized='table', or another engine.",
+                code="FFT-603",
+            )
 
     def _sql(self, model: Model) -> tuple[Code, frozenset[str]]:
         assert isinstance(model.body, SqlBody)  # the caller has checked it
@@ -434,7 +439,9 @@ def _state_of(path: Path, seed: Seed) -> _FileState:
     try:
         state = path.stat()
     except FileNotFoundError:
-        raise FftError(f"the file of seed {seed.name!r} is not there", where=Location(seed.path)) from None
+        raise FftError(
+            f"the file of seed {seed.name!r} does not exist", where=Location(seed.path), code="FFT-421"
+        ) from None
     return state.st_size, state.st_mtime_ns, state.st_ino
 
 

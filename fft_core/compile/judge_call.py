@@ -26,15 +26,18 @@ def called_judge(check: Check, rule: JudgedRows, rows: pa.Table) -> Verdict:
     """
     if rule.judge is None:
         raise FftError(
-            f"the check {check.name} of {check.node} is a check of Dagster, and its function was not given",
+            f"the check {check.name} of {check.node} is a check of Dagster, and its function was not passed",
             where=check.location,
             hint="Run it in Dagster, or by fft build: they load its file.",
+            code="FFT-503",
         )
     try:
         return rule.judge.judge(from_arrow(rows, rule.judge.frame))
     except FftError as error:
         message = f"check {check.name} of {check.node}: {error.problem.message}"
-        raise ModelError(message, where=check.location, hint=error.problem.hint) from error.__cause__
+        raise ModelError(message, where=check.location, hint=error.problem.hint, code="FFT-503") from error.__cause__
     except (Exception, SystemExit) as error:
         said = f"{type(error).__name__}: {message_of(error)}".rstrip(": ")
-        raise ModelError(f"check {check.name} of {check.node} raised {said}", where=check.location) from error
+        raise ModelError(
+            f"check {check.name} of {check.node} raised {said}", where=check.location, code="FFT-503"
+        ) from error

@@ -176,7 +176,7 @@ def _joined(files: Mapping[str, _File]) -> PythonSources:
         code = {key: file.with_docstrings for key, file in files.items() if file.tree}
     for key, file in files.items():
         if not file.tree or mentioned & _READS_SOURCE:
-            code[f"{key}, as it is" if file.tree else key] = hashlib.sha256(file.text).hexdigest()
+            code[f"{key}, as text" if file.tree else key] = hashlib.sha256(file.text).hexdigest()
     environment = frozenset[str]().union(*(file.environment for file in files.values()))
     return PythonSources(code, modules, environment)
 
@@ -222,9 +222,11 @@ def _parsed(found: Found, home: Home) -> tuple[bytes, ast.Module | None]:
         return text, ast.parse(text) if found.path.suffix == ".py" else None
     except (SyntaxError, ValueError) as error:
         line = getattr(error, "lineno", None)
-        raise ModelError(f"invalid Python: {getattr(error, 'msg', error)}", where=Location(shown, line)) from error
+        raise ModelError(
+            f"invalid Python: {getattr(error, 'msg', error)}", where=Location(shown, line), code="FFT-140"
+        ) from error
     except OSError as error:
-        raise ModelError(f"the file cannot be read: {error.strerror}", where=Location(shown)) from error
+        raise ModelError(f"the file cannot be read: {error.strerror}", where=Location(shown), code="FFT-103") from error
 
 
 @contextmanager

@@ -193,7 +193,7 @@ class Renderer:
             text = self._text(replace(model, body=body), body, replace(naming, is_incremental=False), given)
         except RenderError as error:
             message = f"{hook.key}: {error.problem.message}"
-            raise RenderError(message, where=hook.location, hint=error.problem.hint) from error
+            raise RenderError(message, where=hook.location, hint=error.problem.hint, code=error.code) from error
         return statements_of(text, naming.dialect, hook.location)
 
     def _spelled(self, model: Model, mentioned: Mentioned, naming: Naming) -> str:
@@ -216,14 +216,16 @@ class Renderer:
             if error.problem.where:
                 raise
             where = _user_location(error, root) or Location(model.path)
-            raise RenderError(error.problem.message, where=where, hint=error.problem.hint) from error
+            raise RenderError(error.problem.message, where=where, hint=error.problem.hint, code=error.code) from error
         except jinja2.TemplateSyntaxError as error:
             file = Path(error.filename or "")
             where = Location(file.relative_to(root) if file.is_relative_to(root) else model.path, error.lineno)
-            raise RenderError(f"template error: {error.message}", where=where) from error
+            raise RenderError(f"template error: {error.message}", where=where, code="FFT-130") from error
         except Exception as error:
             where = _user_location(error, root) or Location(model.path)
-            raise RenderError(f"template error: {_said(error)}", where=where, hint=_meant(error, scope)) from error
+            raise RenderError(
+                f"template error: {_said(error)}", where=where, hint=_meant(error, scope), code=_code_of(error)
+            ) from error
 
     def _files_of(self, macros: frozenset[str]) -> list[Path]:
         wanted = {self._macro_files[name] for name in macros}
@@ -331,9 +333,9 @@ def _own(value: object) -> object:
 def _not_declared(model: Model, call: str, known: Any, name: str) -> RenderError:
     hint = (
         nearest(name, list(known))
-        or "A macro that takes a name cannot be followed: pass it the result of ref() instead."
+        or "FFT cannot find the names that a macro passes to ref(): pass the result of ref() to the macro instead."
     )
-    return RenderError(f"{call} is not written out in {model.path.name}", hint=hint)
+    return RenderError(f"{call} does not appear literally in {model.path.name}", hint=hint, code="FFT-131")
 
 
 def _said(error: Exception) -> str:
@@ -341,6 +343,12 @@ def _said(error: Exception) -> str:
 
     text = str(error) or type(error).__name__
     return text if isinstance(error, jinja2.TemplateError) else f"{type(error).__name__}: {text}"
+
+
+def _code_of(error: Exception) -> str:
+    import jinja2
+
+    return "FFT-402" if isinstance(error, jinja2.UndefinedError) else "FFT-401"
 
 
 def _meant(error: Exception, known: Iterable[str]) -> str | None:

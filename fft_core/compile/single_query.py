@@ -41,14 +41,18 @@ def select_of(text: str, dialect: str, where: Location) -> str:
         hint = "A model is one SELECT; make a model of each statement." if statements else "Write a SELECT."
         second = f": the second is {_start(statements[1])}" if len(statements) > 1 else ""
         raise RenderError(
-            f"a model must be one statement; this has {len(statements) or 'none'}{second}", where=where, hint=hint
+            f"a model must be one statement; this has {len(statements) or 'none'}{second}",
+            where=where,
+            hint=hint,
+            code="FFT-403",
         )
     tokens = _after_create(statements[0])
     if not tokens or tokens[0].token_type.name not in _QUERY_STARTS:
         raise RenderError(
             f"a model must be a query; this is {_start(statements[0])}",
             where=where,
-            hint="Write a SELECT or WITH: FFT makes the table or view of it.",
+            hint="Write a SELECT or WITH: FFT creates the table or view from it.",
+            code="FFT-403",
         )
     return text[tokens[0].start : tokens[-1].end + 1]
 
@@ -78,7 +82,9 @@ def with_values(text: str, values: Sequence[object], spelling: Spelling) -> str:
     tokens = [token for statement in _statements(text, spelling.dialect, where) for token in statement]
     places = [token.start for token in tokens if token.token_type.name == "PLACEHOLDER"]
     if len(places) != len(values):
-        raise RenderError(f"the statement has {len(places)} places for {len(values)} values", where=where)
+        raise RenderError(
+            f"the statement has {len(places)} places for {len(values)} values", where=where, code="FFT-400"
+        )
     for place, value in sorted(zip(places, values, strict=True), reverse=True, key=itemgetter(0)):
         text = f"{text[:place]}{spelling.literal(value)}{text[place + 1 :]}"
     return text
@@ -93,11 +99,11 @@ def _statements(text: str, dialect: str, where: Location) -> list[list[Token]]:
         # its message quotes the text, which could be part of a secret; the cause names the missing character
         found = re.match(r"Missing (\S{1,4}) from (?:line )?(\d+)", str(error.__cause__ or ""))
         said = (
-            f"{found[1]} is missing: what begins in line {found[2]} is not closed"
+            f"{found[1]} is missing: the part that begins in line {found[2]} is not closed"
             if found
             else "a quote or a comment is not closed"
         )
-        raise RenderError(f"invalid SQL: {said}", where=where) from None
+        raise RenderError(f"invalid SQL: {said}", where=where, code="FFT-403") from None
     statements: list[list[Token]] = [[]]
     for token in tokens:
         if token.token_type.name == "SEMICOLON":

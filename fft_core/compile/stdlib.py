@@ -158,7 +158,7 @@ def _is_none(value: object) -> bool:
 def _text(expression: object, what: str) -> str:
     text = "" if _is_none(expression) else str(expression).strip()
     if not text:
-        raise RenderError(f"{what} is missing: it is empty, or not defined")
+        raise RenderError(f"{what} is missing: it is empty, or not defined", code="FFT-401")
     return text
 
 
@@ -166,5 +166,5 @@ def _part(said: object) -> TimePart:
     name = str(said).strip().lower().removesuffix("s")
     if name not in _PARTS:
         hint = nearest(name, _PARTS) or f"There are {', '.join(_PARTS)}."
-        raise RenderError(f"{said!r} is not a part of a time", hint=hint)
+        raise RenderError(f"{said!r} is not a part of a date or time", hint=hint)
     return _PARTS[name]

@@ -60,7 +60,7 @@ class SwapByStatement:
             try:
                 stage.clean()
             except EngineError as error:
-                _log.warning("what was staged for %s is left to a later build: %s", relation, error)
+                _log.warning("the staged table of %s is left for a later build to remove: %s", relation, error)
 
     def make_room(self, relation: Relation, kind: RelationKind) -> None:
         """Drop a relation of another kind that has the name; for a moment readers find none."""

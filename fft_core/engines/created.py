@@ -45,9 +45,11 @@ def refuse_repeated(columns: Sequence[ColumnType], query: str) -> None:
     if repeated is None:
         return
     one, other = repeated
-    said = f"two columns called {one!r}" if one == other else f"the columns {one!r} and {other!r}, which are one name"
+    differing = f"the columns {one!r} and {other!r}, which are the same name"
+    said = f"two columns called {one!r}" if one == other else differing
     raise StatementError(
         f"the query has {said}",
         sql=query,
         hint="Name each differently; of a join, select the columns of one side, or write `using (...)`.",
+        code="FFT-602",
     )

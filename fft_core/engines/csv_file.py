@@ -154,7 +154,9 @@ def declared_by_name(declared: Mapping[str, str], names: Sequence[str]) -> Mappi
         if actual is None:
             hint = nearest(name, names) or f"Its columns: {', '.join(names)}."
             raise SeedError(
-                f"seeds/schema.yml gives column {name!r} a type, and the file has no such column", hint=hint
+                f"seeds/schema.yml gives column {name!r} a type, but the file has no such column",
+                hint=hint,
+                code="FFT-160",
             )
         found[actual] = kind
     return found
@@ -179,5 +181,5 @@ def misfit(rows: Rows, index: int, text: str, wanted: str) -> SeedError:
     """Return the error for a text that does not fit its column's type; `wanted` describes the texts that fit."""
     shown = text if len(text) <= 60 else f"{text[:57]}..."
     message = f"column {rows.names[index]!r}: {shown!r} is not {wanted}"
-    hint = "Correct it, or declare another type in seeds/schema.yml; `string` keeps every text."
-    return SeedError(message, line=rows.line_of(index, text), hint=hint)
+    hint = "Correct it, or declare another type in seeds/schema.yml; `string` accepts every text."
+    return SeedError(message, line=rows.line_of(index, text), hint=hint, code="FFT-422")

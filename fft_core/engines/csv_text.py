@@ -55,7 +55,7 @@ def no_text(before: bytes, offset: int, encoding: str) -> SeedError:
     line = _line_at(before[:offset].decode(encoding, "replace"), offset)
     message = f"byte 0x{byte:02x} at offset {offset} is not {encoding.upper()}"
     if codecs.lookup(encoding).name != "utf-8":
-        return SeedError(message, line=line, hint="Which encoding does the program write that made the file?")
+        return SeedError(message, line=line, hint="Set the encoding in which the file was written.")
     if before.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return SeedError(message, line=line, setting="encoding: utf-16")
     return SeedError(message, line=line, setting=f"encoding: {'cp1252' if 0x80 <= byte < 0xA0 else 'latin-1'}")
@@ -65,8 +65,8 @@ def nul(beginning: bytes, line: int) -> SeedError:
     """Return the error for a NUL character. If every second byte is NUL, it proposes the encoding UTF-16."""
     wide = next((f"utf-16-{order}" for order, start in (("le", 1), ("be", 0)) if not any(beginning[start:8:2])), None)
     setting = f"encoding: {wide}" if wide and len(beginning) > 1 else None
-    hint = None if setting else "No database can be relied on to keep it: take it out of the file."
-    return SeedError("a NUL character is no text", line=line, setting=setting, hint=hint)
+    hint = None if setting else "Databases do not store it reliably: remove it from the file."
+    return SeedError("the file has a NUL character", line=line, setting=setting, hint=hint)
 
 
 def _line_at(text: str, offset: int) -> int:
@@ -100,8 +100,8 @@ _QUOTES_HINT = "Write a quote within quotes twice. A file that has no quotes aro
 
 def _quotes_said(said: str, form: CsvFormat) -> str:
     if "unexpected end of data" in said:
-        return f"a field begins with {form.quote}, and its end is missing"
-    return f"a field goes on behind its closing {form.quote}" if "expected after" in said else said
+        return f"a field begins with {form.quote}, and its closing quote is missing"
+    return f"text follows the closing {form.quote}" if "expected after" in said else said
 
 
 def header_of(lines: Iterable[str], form: CsvFormat, path: Path) -> Header:
@@ -119,7 +119,7 @@ def header_of(lines: Iterable[str], form: CsvFormat, path: Path) -> Header:
         names = tuple(f"column_{number}" for number in range(1, len(first.fields) + 1))
     wrong = wrong_names(names)
     if wrong:
-        hint = "A separator at the end of the line begins one more column." if not names[-1] else None
+        hint = "A delimiter at the end of the line starts one more column." if not names[-1] else None
         raise SeedError(wrong, line=first.line if first else None, hint=hint)
     return Header(names, "".join(read) if form.header is True else "")
 
@@ -137,7 +137,7 @@ def wrong_names(names: Sequence[str]) -> str | None:
             return f"column {number} of the header has no name"
         earlier = next((other for other in names[: number - 1] if other.lower() == name.lower()), None)
         if earlier is not None:
-            spelled = "" if earlier == name else f": {earlier!r} is the same name"
+            spelled = "" if earlier == name else f": {earlier!r} is the same name to databases"
             return f"the header has the column {name!r} twice{spelled}"
     return None
 
@@ -146,9 +146,7 @@ def refuse_seed_columns(names: Iterable[str]) -> None:
     """Raise SeedError for a column that FFT adds to every seed: the database would have two, or rename one."""
     for name in names:
         if name.lower() in SEED_COLUMNS:
-            raise SeedError(
-                f"the file has the column {name!r}, which every seed is given", hint="Give it another name."
-            )
+            raise SeedError(f"the file has the column {name!r}, which FFT adds to every seed", hint="Rename it.")
 
 
 def _refuse_other_delimiter(header: Record, form: CsvFormat, path: Path) -> None:

@@ -118,13 +118,13 @@ def _decimal(precision: int, scale: int) -> Form:
         before, behind = _places(Decimal(text))
         return before <= whole and behind <= scale
 
-    words = f"a number of at most {whole} digits before and {scale} behind the point"
+    words = f"a number of at most {whole} digits before and {scale} after the point"
     sure = rf"-?[0-9]{{1,{whole}}}(\.[0-9]{{0,{scale}}})?" if whole else rf"-?0?\.[0-9]{{1,{scale}}}"
     return Form(words, sure, holds, (TRIM, _NO_PLUS))
 
 
 def _places(number: Decimal) -> tuple[int, int]:
-    """Count the digits of a number before and behind the point, without zeros at its start and end."""
+    """Count the digits of a number before and after the point, without zeros at its start and end."""
     _, digits, exponent = number.as_tuple()
     spelled = "".join(map(str, digits))
     kept = spelled.rstrip("0")
@@ -194,7 +194,7 @@ def _day_with(rest: str) -> Callable[[str], bool]:
 
 _FORMS = {
     "double": Form("a number that a double can hold", r"-?[0-9]{1,15}(\.[0-9]{1,15})?", _is_double),
-    "real": Form("a number that a real gives back", r"-?[0-9]{1,3}(\.[0-9]{1,3})?", _is_real),
+    "real": Form("a number that a real can hold", r"-?[0-9]{1,3}(\.[0-9]{1,3})?", _is_real),
     "boolean": Form(
         "true or false (or t, yes, y, on, 1; f, no, n, off, 0)",
         r"(?i:true|false|t|f|yes|no|y|n|on|off|1|0)",

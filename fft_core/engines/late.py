@@ -107,6 +107,7 @@ class LateSession:
                     raise BusyError(
                         "another process has changed the database while the plan was made",
                         hint="Run the command again.",
+                        code="FFT-222",
                     )
                 self._session = session
             return self._session

@@ -27,7 +27,7 @@ def parquet_schema(path: Path) -> pa.Schema:
     refuse_seed_columns(schema.names)
     for field in schema:
         if _holds(field.type, lambda kind: _is(kind, "duration") and kind.unit == "ns"):
-            raise _lossy(field.name, "a duration in nanoseconds, of which databases keep microseconds", "microseconds")
+            raise _lossy(field.name, "a duration in nanoseconds, but databases store microseconds", "microseconds")
     return schema
 
 
@@ -39,14 +39,14 @@ def write_parquet(table: pa.Table, path: Path) -> None:
     try:
         pq.write_table(table, path, compression="zstd")
     except (OSError, pa.ArrowException) as error:
-        raise EngineError(f"cannot write {path}: {error}") from error
+        raise EngineError(f"cannot write {path}: {error}", code="FFT-711") from error
 
 
 def refuse_wide_decimals(schema: pa.Schema) -> None:
     """Raise SeedError for decimals with more digits than most engines have; one would store them as doubles."""
     for field in schema:
         if _holds(field.type, lambda kind: _is(kind, "decimal") and kind.precision > MOST_DIGITS):
-            raise _lossy(field.name, f"{field.type}, and the database has {MOST_DIGITS} digits", "text")
+            raise _lossy(field.name, f"{field.type}, but the database has {MOST_DIGITS} digits", "text")
 
 
 def read_parquet(path: Path) -> pa.Table:
@@ -62,7 +62,7 @@ def read_parquet(path: Path) -> pa.Table:
         try:
             table = table.set_column(place, field.name, table.column(place).cast(short))
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-            raise _lossy(field.name, "nanoseconds, and the database keeps microseconds", "microseconds") from error
+            raise _lossy(field.name, "nanoseconds, but the database stores microseconds", "microseconds") from error
     return table
 
 
@@ -75,7 +75,7 @@ def refuse_wrong_texts(path: Path, schema: pa.Schema, declared: Mapping[str, str
         for texts in _texts(path, name):
             wrong = form.wrong(texts)
             if wrong is not None:
-                raise SeedError(f"column {name!r}: {wrong[:60]!r} is not {form.words}", hint=_DECLARE)
+                raise SeedError(f"column {name!r}: {wrong[:60]!r} is not {form.words}", hint=_DECLARE, code="FFT-422")
 
 
 _DECLARE = "Correct it, or declare another type in seeds/schema.yml."
@@ -83,7 +83,7 @@ _DECLARE = "Correct it, or declare another type in seeds/schema.yml."
 
 def rounded(name: str, value: object, kind: str) -> SeedError:
     """Return the error for a value that the declared type of its column would change."""
-    return SeedError(f"column {name!r}: {value} would not be the same as {kind}", hint=_DECLARE)
+    return SeedError(f"column {name!r}: {value} would change as {kind}", hint=_DECLARE, code="FFT-422")
 
 
 def _texts(path: Path, name: str) -> Iterator[ArrowTexts]:
@@ -105,7 +105,9 @@ def _opened(path: Path) -> pq.ParquetFile:
 
 
 def _lossy(name: str, what: str, instead: str) -> SeedError:
-    return SeedError(f"column {name!r} has {what}", hint=f"Write it as {instead}, or round it yourself.")
+    return SeedError(
+        f"column {name!r} has {what}", hint=f"Write it as {instead}, or round it yourself.", code="FFT-422"
+    )
 
 
 def _is_nanoseconds(kind: Any) -> bool:

@@ -235,7 +235,7 @@ class InTransaction:
 
     def put(self, stage: Relation, order: Order, mode: PublishMode | None) -> int | None:
         """Move a stage to the relation's place; return the bytes that its table takes, None if unknown."""
-        raise NotImplementedError("the stage lies in its place")
+        raise NotImplementedError("the stage is in its place already")
 
     def show(self, order: Order) -> None:
         """Create or replace the view over a table."""

@@ -28,13 +28,19 @@ PIN, AT, KEY, COUNT = "_ff_pin", "_ff_at", "_ff_key_", "_ff_count"  # names of c
 class RefusedValueError(EngineError):
     """The database cannot read a value of the request as a value of its column's type."""
 
+    default_code = "FFT-422"
+
 
 class TimeLimitError(EngineError):
     """The statement took longer than the limit, and was ended."""
 
+    default_code = "FFT-451"
+
 
 class NotThereError(EngineError):
-    """The relation, a column of it, or the record of its build is not there now."""
+    """The relation, a column of it, or the record of its build does not exist now."""
+
+    default_code = "FFT-420"
 
 
 class UnfitValueError(EngineError):
@@ -43,7 +49,7 @@ class UnfitValueError(EngineError):
 
 @dataclass(frozen=True)
 class ReadColumn:
-    """A column that can be read: its type as the engine spells it, and as Arrow has it."""
+    """A column that can be read: its type in the engine's SQL, and in Arrow."""
 
     name: str
     type: str
@@ -52,7 +58,7 @@ class ReadColumn:
 
 @dataclass(frozen=True)
 class Place:
-    """Where rows are: in a file, or in a relation with a record of its build.
+    """The place of rows: a file, or a relation with a record of its build.
 
     Attributes:
         file: The file; None for a relation.
@@ -72,7 +78,7 @@ class RowsQuery:
     """A question about the rows of a place.
 
     Attributes:
-        place: Where they are.
+        place: The file or relation.
         columns: The columns of the answer.
         where: The condition in SQL; values are `$1`, `$2` and so on.
         parameters: The values, as texts that `where` casts.
@@ -119,7 +125,7 @@ class Reader(Protocol):
 
     @property
     def spelling(self) -> Spelling:
-        """How statements are spelled."""
+        """The dialect of statements."""
 
     @property
     def row_number(self) -> tuple[str, str]:
@@ -172,7 +178,7 @@ def open_file_reader(folder: Path) -> Reader:
     """Open the reader of Parquet files, which reads below one folder and nowhere else. Raises MissingDriverError."""
     spec = next((spec for spec in installed_specs().values() if spec.file_reader), None)
     if spec is None:
-        raise MissingDriverError("no installed engine reads Parquet files for many readers at once")
+        raise MissingDriverError("no installed engine reads Parquet files for many readers at once", code="FFT-603")
     reader: Reader = _module(spec, spec.file_reader).open_file_reader(folder)
     return reader
 
@@ -188,4 +194,4 @@ def _module(spec: EngineSpec, name: str) -> Any:  # Any: a module with `open_rea
         return importlib.import_module(name)
     except ImportError as error:
         hint = f'pip install "{spec.extra}"' if spec.extra else None
-        raise MissingDriverError(f"serving rows needs the package {error.name!r}", hint=hint) from error
+        raise MissingDriverError(f"serving rows needs the package {error.name!r}", hint=hint, code="FFT-211") from error

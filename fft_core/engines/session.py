@@ -60,7 +60,7 @@ class StandardTypes:
 
     def read_time(self, value: object) -> datetime:
         if not isinstance(value, datetime):
-            raise ValueError(f"{value!r}, which is no time")
+            raise ValueError(f"{value!r}, which is not a time")
         return value
 
     def json_value(self, value: object, type: str) -> str:
@@ -97,14 +97,16 @@ class NoNativeFrames:
 
     def frame(self, query: str, kind: str) -> NoReturn:
         raise EngineError(
-            f"the engine does not give frames of the kind {kind!r} yet", hint="Take a frame of a library."
+            f"the engine does not support frames of the kind {kind!r} yet",
+            hint="Use a frame of a library, such as pandas.DataFrame.",
+            code="FFT-603",
         )
 
     def is_frame(self, value: object) -> bool:
         return False
 
     def query(self, frame: object) -> NoReturn:
-        raise EngineError("there are no native frames here")
+        raise EngineError("this engine has no native frames", code="FFT-603")
 
 
 class NoEstimates:
@@ -137,7 +139,10 @@ class NoPlaces:
         self._spec = spec
 
     def of(self, settings: Mapping[str, Any]) -> Session:  # Any: a setting is text or a number
-        raise EngineError(f"{self._spec.name} reads no relations of another profile ({self._spec.can.reads_elsewhere})")
+        raise EngineError(
+            f"{self._spec.name} cannot read relations of another profile ({self._spec.can.reads_elsewhere})",
+            code="FFT-223",
+        )
 
 
 class BaseSession(ABC):

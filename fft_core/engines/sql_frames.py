@@ -109,8 +109,9 @@ class SqlFrames:
             found: Any = pa.array([_as_arrow(value, kind) for value in values], kind)
         except (pa.ArrowException, ValueError, TypeError, OverflowError) as error:
             raise EngineError(
-                f"column {column.name!r} ({column.type}) has values that are not of one type: {error}",
+                f"column {column.name!r} ({column.type}) has values of several types: {error}",
                 hint="Cast it in the model that makes it.",
+                code="FFT-414",
             ) from error
         array: pa.Array[Any] = found.cast(pa.string()) if pa.types.is_null(found.type) else found
         return array
@@ -282,6 +283,7 @@ def _unstorable(field: pa.Field[Any], what: str) -> EngineError:
     return EngineError(
         f"the frame cannot be stored: column {field.name!r} ({field.type}) has {what}",
         hint="Round it or cast it in the model, for example to text.",
+        code="FFT-413",
     )
 
 

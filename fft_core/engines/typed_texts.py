@@ -36,7 +36,7 @@ def _date(text: str) -> date:
 def _timestamp(text: str) -> datetime:
     found = _TIME.fullmatch(text)
     if found is None:
-        raise ValueError(f"{text!r} is no time that can be written as a number")
+        raise ValueError(f"{text!r} cannot be written as a number")
     *parts, fraction, sign, hours, minutes = found.groups()
     numbers = [int(part or 0) for part in parts]
     year, month, day, hour, minute, second = numbers

@@ -32,7 +32,7 @@ def from_arrow(table: pa.Table, frame_type: str) -> Any:
     Int64Dtype()
     """
     if frame_type not in READERS:
-        raise ModelError(f"{frame_type!r} is not a kind of frame", hint=f"There are {', '.join(READERS)}.")
+        raise ModelError(f"{frame_type!r} is not a kind of frame", hint=f"Kinds: {', '.join(READERS)}.", code="FFT-410")
     return READERS[frame_type](table)
 
 
@@ -54,7 +54,7 @@ def to_arrow(frame: Any) -> pa.Table:  # Any: duck-typed, so that only libraries
     except ModelError:
         raise
     except Exception as error:  # a library's own error, for a frame that it cannot export
-        raise ModelError(f"the frame cannot be stored: {said(error)}") from error
+        raise ModelError(f"the frame cannot be stored: {said(error)}", code="FFT-413") from error
 
 
 def _arrow_table(frame: Any) -> pa.Table:
@@ -77,13 +77,19 @@ def _arrow_table(frame: Any) -> pa.Table:
 
 def _refuse_names(names: list[str]) -> None:
     if not names:
-        raise ModelError("the frame has no columns", hint="Name the columns, even if the frame is empty.")
+        raise ModelError(
+            "the frame has no columns", hint="Name the columns, even if the frame is empty.", code="FFT-413"
+        )
     if not all(names):
-        raise ModelError("the frame cannot be stored: a column has an empty name", hint="Name every column.")
+        raise ModelError(
+            "the frame cannot be stored: a column has an empty name", hint="Name every column.", code="FFT-413"
+        )
     twice = next((name for index, name in enumerate(names) if name in names[:index]), None)
     if twice is not None:
         raise ModelError(
-            f"the frame cannot be stored: it has the column {twice!r} twice", hint="Rename or drop one of them."
+            f"the frame cannot be stored: it has the column {twice!r} twice",
+            hint="Rename or drop one of them.",
+            code="FFT-413",
         )
 
 
@@ -98,7 +104,8 @@ def _storable(table: pa.Table) -> pa.Table:
                 raise ModelError(
                     f"the frame cannot be stored: column {field.name!r} holds values of"
                     f" {kind.extension_name.replace('.', ' ')}, which no database has",
-                    hint="Give its ends, or its text, as columns of their own.",
+                    hint="Store its bounds, or its text, in separate columns.",
+                    code="FFT-413",
                 )
         plain = _plain(field.type)
         if pa.types.is_time64(plain) and plain.unit == "ns" and _is_whole_microseconds(column):

@@ -29,6 +29,7 @@ def unreadable(library: str, field: pa.Field[Any], why: Exception | None = None)
     return ModelError(
         f"the rows cannot be read as {library}: column {field.name!r} ({spelled(field.type)}){because}",
         hint=f"Cast it in SQL, for example cast({field.name} as varchar), or take the input as a pyarrow Table.",
+        code="FFT-414",
     )
 
 

@@ -14,14 +14,15 @@ from fft_core.names import SYMBOL, Quoting, Relation
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_HINT = "Return an ibis.Table that is made of the tables that the model is given."
+_HINT = "Return an ibis.Table that uses the model's input tables."
 
 
 def refuse_rows(table: pa.Table) -> NoReturn:
     """Raise ModelError: an Ibis table of a model has no rows, so it cannot be made from rows."""
     raise ModelError(
-        "an ibis.Table is a query, and not made of rows",
-        hint="Take a pandas or Polars DataFrame or a pyarrow Table here; ibis.memtable() makes a table of any of them.",
+        "an ibis.Table is a query and cannot be created from rows",
+        hint="Use a pandas or Polars DataFrame or a pyarrow Table here; ibis.memtable() makes a table from it.",
+        code="FFT-414",
     )
 
 
@@ -127,7 +128,7 @@ def query_of(result: Any, dialect: str) -> IbisQuery:
     try:
         return IbisQuery(compiler.to_sqlglot(result), compiler.dialect)
     except Exception as error:  # an error of Ibis: an operation that the engine lacks, a type that SQL lacks
-        raise ModelError(f"what it returns cannot be said in SQL of {dialect}: {said(error)}") from error
+        raise ModelError(f"its result cannot be written in SQL of {dialect}: {said(error)}") from error
 
 
 def _refuse_foreign(result: Any) -> None:
@@ -141,11 +142,11 @@ def _refuse_foreign(result: Any) -> None:
             )
         if not isinstance(table, operations.UnboundTable) or not table.name.startswith(SYMBOL):
             name = getattr(table, "name", type(table).__name__)
-            raise ModelError(f"it returns a query over {name}, which the model is not given", hint=_HINT)
+            raise ModelError(f"it returns a query over {name}, which is not an input of the model", hint=_HINT)
     for called in result.op().find((operations.ScalarUDF, operations.AggUDF)):
         if called.__input_type__.name != "BUILTIN":
             raise ModelError(
-                f"it calls {called.__func_name__}(), a function of Python, which the database does not have",
+                f"it calls {called.__func_name__}(), a Python function, which the database does not have",
                 hint="Use the database's own functions: @ibis.udf.scalar.builtin declares one.",
             )
 
@@ -163,8 +164,8 @@ def _ibis() -> Any:
         import ibis
         import ibis.expr.types
     except ModuleNotFoundError as error:
-        message = "a model takes Ibis tables, and Ibis is not installed"
-        raise MissingDriverError(message, hint='pip install "fft-dagster[ibis]"') from error
+        message = "a model takes Ibis tables, but Ibis is not installed"
+        raise MissingDriverError(message, hint='pip install "fft-dagster[ibis]"', code="FFT-211") from error
     return ibis
 
 

@@ -15,6 +15,6 @@ def from_arrow(table: pa.Table) -> Any:
     try:
         import narwhals
     except ModuleNotFoundError as error:
-        message = "a model takes narwhals frames, and narwhals is not installed"
-        raise MissingDriverError(message, hint="pip install narwhals") from error
+        message = "a model takes narwhals frames, but narwhals is not installed"
+        raise MissingDriverError(message, hint="pip install narwhals", code="FFT-211") from error
     return narwhals.from_native(table, eager_only=True)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 _FEW = 10**15
-_HINT = "Give every column values of one type that databases have; cast what is mixed to text."
+_HINT = "Every column needs values of one database type; cast mixed values to text."
 
 
 def is_frame(frame: Any) -> bool:
@@ -143,7 +143,7 @@ def to_arrow(frame: Any) -> pa.Table:
     except Exception as error:
         for name in names:
             _give(name, frame[name])
-        raise ModelError(f"the frame cannot be stored: {said(error)}", hint=_HINT) from error
+        raise ModelError(f"the frame cannot be stored: {said(error)}", hint=_HINT, code="FFT-413") from error
     return _with_wide_decimals(table, objects)
 
 
@@ -156,6 +156,7 @@ def _refuse_index(index: Any) -> None:
     raise ModelError(
         f"the frame cannot be stored: it has {called}, which is not a column",
         hint="reset_index() makes it a column; reset_index(drop=True) leaves it out.",
+        code="FFT-413",
     )
 
 
@@ -164,19 +165,23 @@ def _names(frame: Any) -> list[str]:
     if frame.columns.nlevels > 1:
         raise ModelError(
             f"the frame cannot be stored: its columns have names of several levels, such as {frame.columns[0]!r}",
-            hint="Name each by one text: df.columns = ['_'.join(map(str, names)) for names in df.columns]",
+            hint="Use one string as each name: df.columns = ['_'.join(map(str, names)) for names in df.columns]",
+            code="FFT-413",
         )
     wrong = [name for name in frame.columns if not _is_name(name)]
     if wrong:
         raise ModelError(
-            f"the frame cannot be stored: a column is called {wrong[0]!r}, which is not a text",
-            hint="Name it by a text: df.columns = df.columns.map(str)",
+            f"the frame cannot be stored: a column is called {wrong[0]!r}, which is not a string",
+            hint="Use strings as names: df.columns = df.columns.map(str)",
+            code="FFT-413",
         )
     names = [str(name) for name in frame.columns]
     twice = next((name for position, name in enumerate(names) if name in names[:position]), None)
     if twice is not None:
         raise ModelError(
-            f"the frame cannot be stored: it has the column {twice!r} twice", hint="Rename or drop one of them."
+            f"the frame cannot be stored: it has the column {twice!r} twice",
+            hint="Rename or drop one of them.",
+            code="FFT-413",
         )
     return names
 
@@ -190,7 +195,7 @@ def _is_name(name: object) -> bool:
 def _refuse_mixed(name: str, column: Any) -> None:
     wrong = mixed(column.dropna())
     if wrong:
-        raise ModelError(f"the frame cannot be stored: column {name!r}: {wrong}", hint=_HINT)
+        raise ModelError(f"the frame cannot be stored: column {name!r}: {wrong}", hint=_HINT, code="FFT-413")
 
 
 def _give(name: str, column: Any) -> None:
@@ -200,7 +205,7 @@ def _give(name: str, column: Any) -> None:
         pa.Array.from_pandas(column)
     except Exception as error:
         raise ModelError(
-            f"the frame cannot be stored: column {name!r} ({column.dtype}): {said(error)}", hint=_HINT
+            f"the frame cannot be stored: column {name!r} ({column.dtype}): {said(error)}", hint=_HINT, code="FFT-413"
         ) from error
 
 
@@ -221,6 +226,6 @@ def _pandas() -> Any:
         import pandas
     except ModuleNotFoundError as error:
         raise MissingDriverError(
-            "a model takes pandas frames, and pandas is not installed", hint="pip install pandas"
+            "a model takes pandas frames, but pandas is not installed", hint="pip install pandas", code="FFT-211"
         ) from error
     return pandas

@@ -32,7 +32,7 @@ def from_arrow(table: pa.Table) -> Any:
     except Exception as error:
         for name in table.column_names:
             _try(library, table, name)
-        raise ModelError(f"the rows cannot be read as Polars: {said(error)}") from error
+        raise ModelError(f"the rows cannot be read as Polars: {said(error)}", code="FFT-414") from error
 
 
 def _try(library: Any, table: pa.Table, name: str) -> None:
@@ -87,7 +87,7 @@ def to_arrow(frame: Any) -> pa.Table:
     except Exception as error:
         for column in frame.iter_columns():
             _give(column)
-        raise ModelError(f"the frame cannot be stored: {said(error)}") from error
+        raise ModelError(f"the frame cannot be stored: {said(error)}", code="FFT-413") from error
     return table
 
 
@@ -102,6 +102,7 @@ def _unknown(column: Any) -> ModelError:
     return ModelError(
         f"the frame cannot be stored: column {column.name!r} is {column.dtype}, which no database has",
         hint="Cast it to a type that databases have, for example to pl.String.",
+        code="FFT-413",
     )
 
 
@@ -110,5 +111,7 @@ def _polars() -> Any:
         import polars
     except ModuleNotFoundError as error:
         hint = 'pip install "fft-dagster[polars]"'
-        raise MissingDriverError("a model takes Polars frames, and Polars is not installed", hint=hint) from error
+        raise MissingDriverError(
+            "a model takes Polars frames, but Polars is not installed", hint=hint, code="FFT-211"
+        ) from error
     return polars

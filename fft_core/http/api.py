@@ -111,14 +111,20 @@ class HttpApi:
                 return
             wanted = _next(wanted, following)
             if json.dumps(wanted, sort_keys=True, default=str) in asked:
-                raise ModelError("the paginator asks for a page that was there already", hint="Return None at the end.")
+                raise ModelError(
+                    "the paginator asks for a page that was already read",
+                    hint="Return None at the end.",
+                    code="FFT-415",
+                )
 
     def _getter(self) -> Callable[..., Any]:
         try:
             from fft_core.http import client
         except ImportError as error:
             hint = 'pip install "fft-dagster[http]"'
-            raise MissingDriverError(f"get_json and get_df need the package {error.name!r}", hint=hint) from error
+            raise MissingDriverError(
+                f"get_json and get_df need the package {error.name!r}", hint=hint, code="FFT-211"
+            ) from error
         if self._rate is None:
             self._rate = client.Rate()
         return client.get
@@ -132,7 +138,9 @@ class HttpApi:
         }
         unknown = sorted(options.keys() - variables.keys())
         if unknown:
-            raise ModelError(f"unknown argument {unknown[0]!r}", hint=f"There are {', '.join(variables)}, too.")
+            raise ModelError(
+                f"unknown argument {unknown[0]!r}", hint=f"There are {', '.join(variables)}, too.", code="FFT-415"
+            )
         said = {variables[name]: str(value) for name, value in options.items() if value is not None}
         return HttpSettings.read({**self._environment, **said}, self._root)
 
@@ -144,15 +152,15 @@ def _json(response: Any) -> Any:
         return json.loads(response.content)
     except ValueError as error:
         kind = response.headers.get("content-type", "no type")
-        message = f"{shown_url(str(response.url))} answers no JSON, but {kind}: {error}"
-        raise ModelError(message) from None
+        message = f"{shown_url(str(response.url))} returned {kind}, not JSON: {error}"
+        raise ModelError(message, code="FFT-415") from None
 
 
 def _next(wanted: Mapping[str, Any], following: Mapping[str, Any]) -> dict[str, Any]:
     request = following.get("next_request")
     if not isinstance(request, Mapping) or request.keys() - set(_REQUEST):
         hint = 'As in {"next_request": {"params": {"page": 2}}}.'
-        raise ModelError(f"the paginator returned {following!r}", hint=hint)
+        raise ModelError(f"the paginator returned {following!r}", hint=hint, code="FFT-415")
     return {**wanted, **request}
 
 
@@ -162,7 +170,7 @@ def _rows(page: Any, record_path: str | Sequence[str] | None) -> list[Any]:
     for key in keys:
         if not isinstance(found, Mapping) or key not in found:
             known = f"It has {', '.join(map(str, found))}." if isinstance(found, Mapping) else f"It is {found!r:.80}."
-            raise ModelError(f"there is no {key!r} in the JSON ({'.'.join(keys)})", hint=known)
+            raise ModelError(f"the JSON has no {key!r} ({'.'.join(keys)})", hint=known, code="FFT-415")
         found = found[key]
     return found if isinstance(found, list) else [found]
 
@@ -170,6 +178,8 @@ def _rows(page: Any, record_path: str | Sequence[str] | None) -> list[Any]:
 def _made_by(session: Any, frame: Any, output: str) -> Any:
     make = next((getattr(session, name) for name in _MAKERS if hasattr(session, name)), None)
     if make is None:
-        hint = "Hand it a session that makes frames, or leave `output` out for a frame of pandas."
-        raise ModelError(f"output={output!r} needs a session, and {session!r} makes no frame", hint=hint)
+        hint = "Pass a session that makes frames, or leave `output` out for a pandas frame."
+        raise ModelError(
+            f"output={output!r} needs a session, and {session!r} makes no frame", hint=hint, code="FFT-415"
+        )
     return make(frame)

@@ -133,7 +133,7 @@ def refuse_other_hosts(settings: HttpSettings, url: httpx.URL) -> None:
     if not settings.allows(url.host, url.port):
         known = ", ".join(settings.domains)
         hint = f"FF_HTTP_ALLOWED_DOMAINS has {known}."
-        raise ModelError(f"the host {url.host!r} is not one of the allowed domains", hint=hint)
+        raise ModelError(f"the host {url.host!r} is not one of the allowed domains", hint=hint, code="FFT-415")
 
 
 def _wait_for(error: Exception) -> bool | float:
@@ -203,9 +203,11 @@ def _request(
         address = httpx.URL(url)
         address = address.copy_merge_params(dict(params)) if params else address
     except (httpx.InvalidURL, TypeError) as error:
-        raise ModelError(f"{url!r} is not an address: {error}") from None
+        raise ModelError(f"{url!r} is not a URL: {error}", code="FFT-415") from None
     if address.scheme not in ("http", "https"):
-        raise ModelError(f"{shown_url(url)!r} is not a web address", hint="Write it as https://example.com/data.")
+        raise ModelError(
+            f"{shown_url(url)!r} is not an HTTP address", hint="Write it as https://example.com/data.", code="FFT-415"
+        )
     refuse_other_hosts(settings, address)
     request = client.build_request("GET", address, headers=dict(headers or {}))
     counted = [
@@ -221,14 +223,16 @@ def _said(error: httpx.HTTPError | httpx.InvalidURL, request: httpx.Request) -> 
     where = shown_url(str(request.url))
     if isinstance(error, OfflineError):
         return ModelError(
-            f"offline, and not in the cache: {where}", hint="Run once without --offline and FF_HTTP_OFFLINE."
+            f"offline, and not in the cache: {where}",
+            hint="Run once without --offline and FF_HTTP_OFFLINE.",
+            code="FFT-415",
         )
     if isinstance(error, AnswerError):
         kind = ModelRaisedError if error.can_retry else ModelError
-        return kind(f"{where} answers {error}")
+        return kind(f"{where} returned {error}", code="FFT-415")
     kind = ModelRaisedError if isinstance(error, httpx.TransportError) else ModelError
-    hint = "Is the address right, and does it answer from here? With --offline, the cache alone is asked."
-    return kind(f"{where} cannot be read: {type(error).__name__}", hint=hint)
+    hint = "Check the address and the network. With --offline, only the cache is used."
+    return kind(f"{where} cannot be read: {type(error).__name__}", hint=hint, code="FFT-415")
 
 
 def _count(settings: HttpSettings, response: httpx.Response) -> None:

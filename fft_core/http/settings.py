@@ -86,14 +86,14 @@ class _Said:
     def flag(self, name: str) -> bool:
         word = self._environment.get(name, "").strip().lower()
         if word not in (*_TRUE, *_FALSE):
-            raise ModelError(f"environment variable {name}: {word!r} is neither true nor false")
+            raise ModelError(f"environment variable {name}: {word!r} is neither true nor false", code="FFT-415")
         return word in _TRUE
 
     def mode(self, name: str) -> CacheMode:
         word = self._environment.get(name, "").strip().lower() or "rw"
         if word not in _MODES:
             hint = nearest(word, _MODES) or f"Write {', '.join(_MODES)}."
-            raise ModelError(f"environment variable {name}: {word!r} is not a mode of the cache", hint=hint)
+            raise ModelError(f"environment variable {name}: {word!r} is not a cache mode", hint=hint, code="FFT-415")
         return word
 
     def _read(
@@ -107,5 +107,5 @@ class _Said:
         except ValueError:
             value = -1.0
         if not is_good(value):
-            raise ModelError(f"environment variable {name}: {text!r} is not {what}")
+            raise ModelError(f"environment variable {name}: {text!r} is not {what}", code="FFT-415")
         return value

@@ -62,9 +62,9 @@ def write_text_file(path: Path, text: str) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         replace_file(path, text.encode())
     except OSError as error:
-        raise ArtifactError(f"cannot write {path}: {_reason(error, path)}") from error
+        raise ArtifactError(f"cannot write {path}: {_reason(error, path)}", code="FFT-711") from error
     except UnicodeEncodeError as error:  # half of a surrogate pair, which an escape in YAML can produce
-        raise ArtifactError(f"cannot write {path}: {error}") from error
+        raise ArtifactError(f"cannot write {path}: {error}", code="FFT-711") from error
     return path
 
 

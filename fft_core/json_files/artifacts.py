@@ -44,15 +44,15 @@ def read_json_file(path: Path, schema: str, *, hint: str) -> Part:
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise ArtifactError(f"{path} is not there", hint=hint) from error
+        raise ArtifactError(f"{path} does not exist", hint=hint) from error
     except OSError as error:
         raise ArtifactError(f"cannot read {path}: {error.strerror}") from error
     except ValueError as error:
-        raise ArtifactError(f"{path} is no JSON file: {error}", hint=f"Delete it. {hint}") from error
+        raise ArtifactError(f"{path} is not a JSON file: {error}", hint=f"Delete it. {hint}") from error
     part = Part(value, path)
     found = part.part("metadata").text("schema")
     if found != schema:
-        raise ArtifactError(f"{path} is of the schema {found!r}, not {schema!r}", hint=f"Delete it. {hint}")
+        raise ArtifactError(f"{path} has the schema {found!r}, not {schema!r}", hint=f"Delete it. {hint}")
     return part
 
 
@@ -133,7 +133,7 @@ class Part:
             raise self._error(key, "is missing")
         found = self.value[key]
         if type(found) not in kinds:  # a bool is an int for isinstance
-            raise self._error(key, f"is {json.dumps(found, default=str)[:60]}, which is of another type")
+            raise self._error(key, f"is {json.dumps(found, default=str)[:60]}, which has another type")
         return found
 
     def _at(self, key: str) -> str:

@@ -13,11 +13,13 @@ from fft_core.errors import FftError
 class AmbiguousColumnError(FftError):
     """A name matches several columns, each in another case."""
 
+    default_code = "FFT-602"
+
     def __init__(self, name: str, found: Iterable[str]) -> None:
         spelled = sorted(found)
         super().__init__(
-            f"{name!r} can be any of the columns {', '.join(map(repr, spelled))}",
-            hint=f"Write it as one of them is: {' or '.join(map(repr, spelled))}.",
+            f"{name!r} matches several columns: {', '.join(map(repr, spelled))}",
+            hint=f"Write it exactly as one of them: {' or '.join(map(repr, spelled))}.",
         )
 
 

@@ -100,14 +100,14 @@ class _Clone:
         told = Cloned(name, "missing", "", self._here.place(name), source)
         record, published = self._known_there.records.get(name), self._known_there.published.get(name)
         if published is None:
-            return replace(told, why=f"there is no {source}")
+            return replace(told, why=f"{source} does not exist")
         if self._is_shared(told):
-            return replace(told, outcome="kept", why="both environments have it in this place")
+            return replace(told, outcome="kept", why="both environments use the same relation")
         if record is None or published.stamp != record.stamp or record.fingerprint is None:
-            return replace(told, why=f"{source} is not as its record says: build it there")
+            return replace(told, why=f"{source} differs from its build record: build it there")
         is_query = isinstance(node, Model) and published.kind != "table" and self.there.backing(node) is None
         if is_query and not self._records.is_as_built(node):
-            return replace(told, why="it is a view, and its code or settings here are others: build it here")
+            return replace(told, why="it is a view whose code or settings differ here: build it here")
         translated = self._records.of(node, record)
         kept = self._why_kept(node, translated)
         if kept:
@@ -126,15 +126,15 @@ class _Clone:
             return ""
         is_recorded = mine is not None and published.stamp == mine.stamp
         if mine is not None and is_recorded and _is_same(mine, record):
-            return "it is the same already"
+            return "it is up to date"
         if self._force:
             return ""
         if mine is None or not is_recorded:
-            return "what is here was not built by this project (--force replaces it)"
+            return "the relation here was not built by this project (--force replaces it)"
         if mine.built_at > record.built_at:
             return f"it was built here later, at {mine.built_at:%Y-%m-%d %H:%M} UTC (--force replaces it)"
         if isinstance(node, Model) and node.materialization.keeps == "history":
-            return "it is a snapshot, whose history here cannot be had again (--force replaces it)"
+            return "it is a snapshot, whose history here would be lost (--force replaces it)"
         return ""
 
     def _take_over(self, node: Model | Seed, record: BuildRecord, kind: RelationKind, *, is_query: bool) -> int | None:
@@ -169,7 +169,7 @@ class _Clone:
         there = self.there
         relation = there.backing(node) or there.place(node.name)
         if relation not in there.engine.inspect([relation]):
-            raise MissingRelationError(f"{relation} is not there any more")
+            raise MissingRelationError(f"{relation} no longer exists")
         return there.engine.spelling.select_all(relation)
 
 

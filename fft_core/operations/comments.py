@@ -53,7 +53,7 @@ def plan_comments(warehouse: Warehouse, chosen: frozenset[str] | None = None) ->
         if table is None:
             left_out.append(f"{node.name} is not built yet")
         elif table.stamp is None:
-            left_out.append(f"{node.name}: {relations[node.name]} is not as FFT built it")
+            left_out.append(f"{node.name}: {relations[node.name]} was changed since FFT built it")
         else:
             found, missing = _compared(node, table)
             changes += found

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import metadata, util
 from pathlib import Path
 from typing import Literal, TypeAlias
 
 from fft_core.engines.spec.registry import frame_kinds_of, spec_of
-from fft_core.errors import FftError, ProjectError
+from fft_core.errors import FftError, Problem, ProjectError
 from fft_core.project.model import Incremental, Model, Project, PythonBody, Snapshot
 from fft_core.project.read.load import load_project
 
@@ -27,11 +27,13 @@ class Finding:
         state: Whether it works, is missing, or works in another way than in the original FFT.
         what: The part, in words.
         hint: The remedy, or the reason for the difference.
+        code: The code of an error.
     """
 
     state: State
     what: str
     hint: str = ""
+    code: str | None = None
 
 
 def examine(root: Path, env: str | None = None) -> tuple[Finding, ...]:
@@ -44,9 +46,7 @@ def examine(root: Path, env: str | None = None) -> tuple[Finding, ...]:
     try:
         project = load_project(root, env)
     except ProjectError as error:
-        return tuple(
-            Finding("missing", str(problem).partition("\n")[0], problem.hint or "") for problem in error.problems
-        )
+        return tuple(map(_problem, error.problems))
     found = [
         *_parts(project),
         *_connection(project),
@@ -55,6 +55,11 @@ def examine(root: Path, env: str | None = None) -> tuple[Finding, ...]:
         *_differences(project),
     ]
     return tuple(sorted(found, key=lambda finding: ("works", "missing", "differs").index(finding.state)))
+
+
+def _problem(problem: Problem) -> Finding:
+    what = str(replace(problem, code=None)).partition("\n")[0]
+    return Finding("missing", what, problem.hint or "", problem.code)
 
 
 def _parts(project: Project) -> Iterator[Finding]:
@@ -77,9 +82,10 @@ def _connection(project: Project) -> Iterator[Finding]:
     try:
         profile = project.profiles.active(engine=project.engine)
     except FftError as error:
-        yield Finding("missing", f"the profile {project.env}: {error.problem.message}", error.problem.hint or "")
+        what = f"the profile {project.env}: {error.problem.message}"
+        yield Finding("missing", what, error.problem.hint or "", error.code)
         return
-    yield Finding("works", f"the profile {project.env} has all that {profile.engine} needs")
+    yield Finding("works", f"the profile {project.env} has all settings that {profile.engine} needs")
     spec = spec_of(profile.engine)
     for package in spec.drivers:
         if util.find_spec(package) is None:
@@ -126,27 +132,28 @@ def _unit_tests(project: Project) -> Iterator[Finding]:
     try:
         profile = project.profiles.unit_test()
     except FftError as error:
-        yield Finding("missing", f"the profile of unit tests: {error.problem.message}", error.problem.hint or "")
+        what = f"the profile of unit tests: {error.problem.message}"
+        yield Finding("missing", what, error.problem.hint or "", error.code)
         return
     if profile is None:
-        hint = f"A profile {project.env}_utest would give them a database of their own."
+        hint = f"A profile {project.env}_utest would give them their own database."
         yield Finding("differs", "unit tests run in temporary tables of the profile's database", hint)
 
 
 def _differences(project: Project) -> Iterator[Finding]:
     models = project.models.values()
     if project.checks:
-        why = "Bad rows are never seen. `fft test` judges what is published, and builds nothing."
+        why = "Failing rows are never published. `fft test` checks published tables and builds nothing."
         yield Finding("differs", "checks run before a table is published", why)
     if project.seeds:
-        why = "They are built, checked and reused as models are; `fft run` takes along those that its models read."
+        why = "They are built, checked and reused like models; `fft run` also builds the seeds that its models read."
         yield Finding("differs", "seeds are nodes of the graph", why)
     if any(isinstance(model.materialization, Incremental) and not model.materialization.unique_key for model in models):
-        why = "A build that is tried again would add its rows twice: give a unique_key, if rows have one."
+        why = "A build that is tried again would add its rows twice: set a unique_key, if rows have one."
         yield Finding("differs", "incremental models without a unique_key add rows", why)
     if any(isinstance(model.materialization, Snapshot) for model in models):
         why = "`fft snapshot run` builds them alone, as before."
         yield Finding("differs", "`fft build` and Dagster build snapshots with the other models", why)
     if project.hooks:
         why = "A hook after a model that fails makes the next run build the model once more."
-        yield Finding("differs", "hooks of a run's end are run of a failed run, too", why)
+        yield Finding("differs", "hooks at the end of a run also run after a failed run", why)

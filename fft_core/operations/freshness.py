@@ -18,7 +18,7 @@ FreshnessStatus: TypeAlias = Literal["pass", "warn", "error"]
 
 @dataclass(frozen=True)
 class FreshnessResult:
-    """The age of a source; `problem` gives the reason if it is unknown."""
+    """The age of a source; `problem` gives the reason if it is unknown, `code` the code of an error."""
 
     source: Source
     limits: SourceFreshness
@@ -26,6 +26,12 @@ class FreshnessResult:
     loaded_at: datetime | None = None
     age: timedelta | None = None
     problem: str | None = None
+    code: str | None = None
+
+    @property
+    def said(self) -> str | None:
+        """The problem, with the code of an error."""
+        return f"{self.problem} [{self.code}]" if self.code else self.problem
 
 
 def source_freshness(warehouse: Warehouse, source: Source, now: datetime | None = None) -> FreshnessResult:
@@ -48,11 +54,11 @@ def source_freshness(warehouse: Warehouse, source: Source, now: datetime | None 
     """
     limits = source.freshness
     if limits is None:
-        raise FftError(f"source {source.name} has no freshness", where=source.location)
+        raise FftError(f"source {source.name} has no freshness", where=source.location, code="FFT-504")
     try:
         loaded_at = _loaded_at(warehouse, source, limits)
     except FftError as error:
-        return FreshnessResult(source, limits, "error", problem=error.problem.message)
+        return FreshnessResult(source, limits, "error", problem=error.problem.message, code=error.code)
     if loaded_at is None:
         status: FreshnessStatus = "error" if limits.error_after is not None else "warn"
         return FreshnessResult(source, limits, status, problem="no row has a time")
@@ -69,17 +75,19 @@ def _status(age: timedelta, limits: SourceFreshness) -> FreshnessStatus:
 def _loaded_at(warehouse: Warehouse, source: Source, limits: SourceFreshness) -> datetime | None:
     engine, relation = warehouse.engine, warehouse.relation(source.name)
     if relation not in engine.inspect([relation]):
-        raise FftError(f"{relation} is not there. {how_to_get(warehouse, source.name)}")
+        raise FftError(f"{relation} does not exist. {how_to_get(warehouse, source.name)}", code="FFT-504")
     columns = [column.name for column in engine.columns(engine.spelling.select_all(relation))]
     column = ColumnNames(columns).find(limits.loaded_at)
     if column is None and is_plain(limits.loaded_at):
         near = nearest(limits.loaded_at, columns)
-        raise FftError(f"{relation} has no column {limits.loaded_at!r}" + (f". {near}" if near else ""))
+        raise FftError(f"{relation} has no column {limits.loaded_at!r}" + (f". {near}" if near else ""), code="FFT-504")
     value = limits.loaded_at if column is None else engine.spelling.quoted(column)  # otherwise an expression
     try:
         ((newest,),) = engine.fetch(f"select max({value}) from {relation.sql(engine.spelling)}")
     except StatementError as error:
-        raise FftError(f"{limits.loaded_at} cannot be read: {error.problem.message.splitlines()[0]}") from error
+        raise FftError(
+            f"{limits.loaded_at} cannot be read: {error.problem.message.splitlines()[0]}", code="FFT-504"
+        ) from error
     return _in_utc(newest, limits.loaded_at)
 
 
@@ -89,13 +97,13 @@ def _in_utc(value: object, called: str) -> datetime | None:
         try:
             value = datetime.fromisoformat(value)
         except ValueError as error:
-            raise FftError(f"{called} is not a time: {value!r}") from error
+            raise FftError(f"{called} is not a time: {value!r}", code="FFT-504") from error
     if value in (datetime.max, date.max):
-        raise FftError(f"{called} is not a time: 'infinity'")
+        raise FftError(f"{called} is not a time: 'infinity'", code="FFT-504")
     if isinstance(value, datetime):
         return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
     if isinstance(value, date):
         return datetime(value.year, value.month, value.day, tzinfo=UTC)
     if value is None:
         return None
-    raise FftError(f"{called} is not a time: {value!r}")
+    raise FftError(f"{called} is not a time: {value!r}", code="FFT-504")

@@ -33,7 +33,7 @@ def only_one_ui(home: Path, url: str) -> Iterator[int]:
             except BlockingIOError as error:
                 said = os.read(file, 200).decode(errors="replace").strip()
                 hint = "Use that one, or end it: Ctrl-C in its terminal."
-                raise FftError(f"the UI of this project is open already: {said}", hint=hint) from error
+                raise FftError(f"the UI of this project is open already: {said}", hint=hint, code="FFT-907") from error
         os.ftruncate(file, 0)
         os.write(file, f"{url} (pid {os.getpid()})\n".encode())
         yield file
@@ -49,12 +49,16 @@ def refuse_taken_port(host: str, port: int) -> None:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind(address)
     except socket.gaierror as error:
-        raise FftError(f"{host!r} is not an address: {error.strerror}", hint="For example --host 127.0.0.1.") from error
+        raise FftError(
+            f"{host!r} is not an address: {error.strerror}", hint="For example --host 127.0.0.1.", code="FFT-907"
+        ) from error
     except OSError as error:
         taken = error.errno == errno.EADDRINUSE
         said = "another program listens there" if taken else error.strerror
         raise FftError(
-            f"the UI cannot listen on {host}:{port}: {said}", hint=f"Choose another port: fft dev --port {port + 1}"
+            f"the UI cannot listen on {host}:{port}: {said}",
+            hint=f"Choose another port: fft dev --port {port + 1}",
+            code="FFT-907",
         ) from error
 
 

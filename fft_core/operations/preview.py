@@ -37,7 +37,7 @@ def find_node(project: Project, name: str) -> Model | Seed | Source:
     if name in sources:
         return sources[name]
     hint = nearest(model_name(name), [*project.models, *project.seeds, *sources])
-    raise RequestError(f"{name!r} is not a model, seed or source", hint=hint)
+    raise RequestError(f"{name!r} is not a model, seed or source", hint=hint, code="FFT-301")
 
 
 def rendered_sql(project: Project, model: Model, warehouse: Warehouse | None = None) -> str:
@@ -59,7 +59,7 @@ def rendered_sql(project: Project, model: Model, warehouse: Warehouse | None = N
             return warehouse.masker(text_of(warehouse, model, warehouse.naming).sql)
     if model.kind != "sql":
         kind = "stream" if model.kind == "stream" else "Python model"
-        raise FftError(f"{model.name!r} is a {kind}: it has no SQL", where=model.location)
+        raise FftError(f"{model.name!r} is a {kind}: it has no SQL", where=model.location, code="FFT-300")
     relation_of = warehouse.relation if warehouse is not None else planned_relations(project)
     naming = Naming(relation_of, spec_of(project.engine).spelling, hides="credentials")
     return Renderer(project).sql(model, naming)
@@ -126,6 +126,6 @@ def _query(warehouse: Warehouse, node: Model | Seed | Source) -> Iterator[str]:
         return
     relation = warehouse.relation(node.name)
     if relation not in warehouse.engine.inspect([relation]):
-        what = f"the published rows of {node.name} are" if isinstance(node, Model) else f"{node.name} is"
-        raise MissingRelationError(f"{what} not there: {relation}", hint=how_to_get(warehouse, node.name))
+        what = f"the published relation of {node.name}" if isinstance(node, Model) else str(node.name)
+        raise MissingRelationError(f"{what} does not exist: {relation}", hint=how_to_get(warehouse, node.name))
     yield warehouse.engine.spelling.select_all(relation)

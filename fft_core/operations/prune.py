@@ -41,7 +41,7 @@ def prune_snapshot(warehouse: Warehouse, model: Model, keep_last: int) -> int:
     """
     engine, table = warehouse.engine, warehouse.relation(model.name)
     if table not in engine.inspect([table]):
-        raise MissingRelationError(f"{table} is not there: nothing to prune", hint=f"Build {model.name!r} first.")
+        raise MissingRelationError(f"{table} does not exist: nothing to prune", hint=f"Build {model.name!r} first.")
     with engine.trace.about(model.name), engine.publisher.stage(table, "table", "published") as stage:
         now = engine.inspect([table], Want.STAMP)[table]
         key = _key(engine, model, stage.place)
@@ -63,7 +63,7 @@ def _pruned(engine: Session, key: Sequence[ColumnType], keep_last: int) -> Chang
 def _key(engine: Session, model: Model, table: Relation) -> tuple[ColumnType, ...]:
     """Return the columns of the unique key, with their names in the database."""
     if not isinstance(model.materialization, Snapshot):
-        raise IncrementError(f"model {model.name!r} is not a snapshot", where=model.config_location)
+        raise IncrementError(f"model {model.name!r} is not a snapshot", where=model.config_location, code="FFT-301")
     columns = {column.name: column for column in engine.columns(engine.spelling.select_all(table))}
     names = ColumnNames(columns)
     key = [names.find(name) for name in model.materialization.unique_key]

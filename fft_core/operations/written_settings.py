@@ -47,7 +47,7 @@ def written_settings(project: Project, name: str) -> tuple[WrittenSetting, ...]:
     settings = reader.nodes.of(model_name(name))
     if settings is None:
         hint = nearest(model_name(name), [*project.models, *project.seeds])
-        raise RequestError(f"{name!r} is not a model or seed", hint=hint)
+        raise RequestError(f"{name!r} is not a model or seed", hint=hint, code="FFT-301")
     return tuple(
         WrittenSetting(key, plain_value(settings.get(key)), settings.places_of(key)) for key in settings.names()
     )

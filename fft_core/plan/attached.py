@@ -31,7 +31,7 @@ def with_foreign_keys(plan: Plan, referring: Mapping[str, Mapping[str, str]]) ->
     """Add a reason to reused nodes whose foreign keys are dropped by the builds of a plan, and are to be set again."""
     built = {decision.name for decision in plan.builds}
     lost = {node for name in built for node in referring.get(name, ())} - built
-    said = "nothing changed: its foreign keys are set again, as what they refer to is built"
+    said = "nothing changed: its foreign keys are set again, as a table that they refer to is built"
     decisions = (_saying(d, said) if d.name in lost and not sets_attachments(d) else d for d in plan.decisions)
     return replace(plan, decisions=tuple(decisions)) if lost else plan
 

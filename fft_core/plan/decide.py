@@ -245,7 +245,7 @@ def decide(
     )
     if not reuse.checks_are_due:
         return reuse
-    due = Reason("checks_changed", "nothing changed but its checks, or what they read: they run on the published rows")
+    due = Reason("checks_changed", "only its checks changed, or tables that they read: they run on the published rows")
     return replace(reuse, reasons=(due,))
 
 
@@ -316,7 +316,7 @@ def recorded_version(remembered: Remembered, name: str, versions: Mapping[str, I
         )
     record, published = remembered.records.get(name), remembered.published.get(name)
     if record is None or published is None or record.fingerprint is None or _not_there(record, published):
-        return InputVersion(None, why_open="is not there as it was last built")
+        return InputVersion(None, why_open="was changed since its last build")
     if not published.is_query:
         return InputVersion(record.data_version)
     if not record.data_version.startswith(_VIEW):
@@ -330,12 +330,12 @@ def recorded_version(remembered: Remembered, name: str, versions: Mapping[str, I
     if len(found) == len(reads):
         return InputVersion(view_version(replace(record.fingerprint, inputs=found)))
     may_stay = all(value.may_stay for value in reads.values() if value.version is None)
-    return InputVersion(None, may_stay=may_stay, why_open="is a view of what may have changed")
+    return InputVersion(None, may_stay=may_stay, why_open="is a view of tables that may have changed")
 
 
 def _defined_version(remembered: Remembered, key: str) -> InputVersion | None:
     version = remembered.definitions.version(key)
-    return InputVersion(version.digest, why_open="may give other values by itself") if version else None
+    return InputVersion(version.digest, why_open="can return other values at any time") if version else None
 
 
 def reached_by_views(remembered: Remembered, names: Iterable[str]) -> frozenset[str]:
@@ -391,10 +391,10 @@ def _asked_for(identity: NodeIdentity, request: Request, record: BuildRecord | N
         reasons.append(Reason("cache_off", f"--cache {request.cache} builds everything"))
     for pattern in request.rebuild:
         if fnmatch.fnmatchcase(identity.name, pattern.removesuffix(".ff")):
-            reasons.append(Reason("requested", f"asked for by --rebuild {pattern}"))
+            reasons.append(Reason("requested", f"requested by --rebuild {pattern}"))
     for pattern in request.full_refresh:
         if is_refreshed(identity.name, identity.keeps, pattern):
-            detail = f"asked for by --full-refresh {pattern}: all its rows are rebuilt"
+            detail = f"requested by --full-refresh {pattern}: all its rows are rebuilt"
             reasons.append(Reason("full_refresh", detail))
     if record is None or not identity.is_fresh(record.built_at):
         reasons += [Reason("volatile", f"always built: it uses {what}") for what in identity.volatile]
@@ -405,11 +405,11 @@ def _not_there(record: BuildRecord | None, published: Published | None, moved_to
     if record is None:
         return [Reason("never_built", "no build is recorded")]
     if moved_to is not None and (published is None or published.stamp != record.stamp):
-        return [Reason("place_changed", f"it lies at {moved_to} now, and was built at {record.relation}")]
+        return [Reason("place_changed", f"its relation is {moved_to} now, and was {record.relation}")]
     if published is None:
-        return [Reason("relation_missing", f"{record.relation} is not there any more")]
+        return [Reason("relation_missing", f"{record.relation} no longer exists")]
     if published.stamp != record.stamp:
-        return [Reason("relation_replaced", f"{record.relation} is not the one that was built")]
+        return [Reason("relation_replaced", f"{record.relation} was replaced since its last build")]
     if published.is_query and published.relation not in (None, record.relation):
         return [Reason("relation_replaced", f"it was built as {record.relation}, and is {published.relation} now")]
     if None not in (published.rows, record.rows) and published.rows != record.rows:
@@ -434,7 +434,7 @@ def _itself_changed(identity: NodeIdentity, record: BuildRecord | None) -> list[
         keys = ", ".join(changed_keys(before, now.config))
         reasons.append(Reason("config_changed", f"its config changed: {keys}"))
     if old.place != now.place:
-        reasons.append(Reason("profile_changed", f"it was built by {old.place}, this is {now.place}"))
+        reasons.append(Reason("profile_changed", f"it was built on {old.place}, and this is {now.place}"))
     elif old.code == now.code and old.environment != now.environment:
         reasons.append(Reason("environment_changed", _environment_detail(old, now)))
     return reasons
@@ -443,7 +443,7 @@ def _itself_changed(identity: NodeIdentity, record: BuildRecord | None) -> list[
 def _environment_detail(old: Fingerprint, now: Fingerprint) -> str:
     added = sorted(set(now.environment_names) - set(old.environment_names))
     gone = sorted(set(old.environment_names) - set(now.environment_names))
-    said = [f"{name} was set" for name in added] + [f"{name} is not set any more" for name in gone]
+    said = [f"{name} was set" for name in added] + [f"{name} is no longer set" for name in gone]
     return "; ".join(said) or f"the value of one of these variables changed: {', '.join(now.environment_names)}"
 
 
@@ -472,21 +472,21 @@ def _definition_reason(version: Version, before: str | None) -> Reason:
 
 def _gone_reason(name: str) -> Reason:
     if is_definition(name):
-        return Reason("definition_changed", f"it does not use {name} any more, as users of the database defined it")
-    return Reason("input_changed", f"{name} is not read any more")
+        return Reason("definition_changed", f"it no longer uses {name}, which is defined in the database")
+    return Reason("input_changed", f"{name} is no longer read")
 
 
 def _input_reason(name: str, value: InputVersion, before: str | None, *, is_first: bool) -> Reason | None:
     kind: ReasonKind = "source_changed" if value.is_source else "input_changed"
     if value.version is None and value.is_source:
-        return Reason("source_unversioned", f"source {name} gives no version, so it counts as changed")
+        return Reason("source_unversioned", f"source {name} has no known version, so it counts as changed")
     if is_first:
         return None
     if before is None:
         return Reason(kind, f"{name} was not read before")
     if value.version is None:
         if value.may_stay:
-            return Reason("input_may_change", f"{name} is built first; where its rows stay equal, this is reused")
+            return Reason("input_may_change", f"{name} is built first; if its rows stay equal, this is reused")
         return Reason(kind, f"{name} {value.why_open}")
     return Reason(kind, f"{name} changed") if value.version != before else None
 

@@ -9,7 +9,7 @@ from functools import cached_property
 from fft_core.names.functions import Definition, KnownFunctions
 from fft_core.plan.fingerprint import NodeIdentity, digest_of
 
-_UNKNOWN = "which FFT does not know to give the same rows each time"
+_UNKNOWN = "which FFT does not know to be deterministic"
 
 
 @dataclass(frozen=True)

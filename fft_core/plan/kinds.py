@@ -22,7 +22,8 @@ def with_gaps(plan: Plan, kinds: Mapping[str, str], remembered: Remembered) -> P
         there, wanted = remembered.published.get(decision.name), kinds.get(decision.name)
         if not decision.is_build or there is None or wanted is None or there.kind == wanted:
             return decision
-        detail = f"the {there.kind.replace('_', ' ')} is dropped before the {wanted} has its name: readers miss it then"
+        kind = there.kind.replace("_", " ")
+        detail = f"the {kind} is dropped before the {wanted} has its name: readers find neither for a moment"
         return replace(decision, reasons=(*decision.reasons, Reason("kind_changed", detail)))
 
     return Plan(tuple(map(noted, plan.decisions)))

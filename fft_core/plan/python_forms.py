@@ -11,8 +11,8 @@ from fft_core.plan.python_names import IMPORTERS, Names
 from fft_core.plan.python_values import NAMED, is_now
 
 _COMPUTED = "a module by a computed name"
-_ADDRESS = "an object as a text, which is its address in this process"
-_NOW = "a time as the text 'now'"
+_ADDRESS = "the text of an object, which has its address in memory"
+_NOW = "the text 'now', which means the current time"
 
 
 def volatile_by_form(tree: ast.Module, names: Names) -> Iterator[str]:
@@ -34,11 +34,11 @@ def volatile_by_form(tree: ast.Module, names: Names) -> Iterator[str]:
             case ast.Name(id="__file__", ctx=ast.Load()) | ast.Attribute(attr="__file__"):
                 yield "__file__"
             case ast.Name(id="__name__" | "__spec__" | "__path__", ctx=ast.Load()) if not _is_usual(node, names):
-                yield f"{node.id}, which is another in each process"
+                yield f"{node.id}, which differs in each process"
             case ast.Name(id="__loader__" | "__builtins__" | "__cached__", ctx=ast.Load()):
                 yield node.id
             case ast.Attribute(attr="__module__"):
-                yield "__module__, which is another in each process"
+                yield "__module__, which differs in each process"
             case ast.Name() | ast.Attribute() if names.origins(node) & IMPORTERS and not _is_call_of(node, names):
                 yield _COMPUTED
 
@@ -104,7 +104,7 @@ def _of_call(call: ast.Call, names: Names) -> Iterator[str]:
     if lasts & {"str", "repr", "ascii", "format"} and any(_has_address(arg, names) for arg in call.args):
         yield _ADDRESS
     if "dateutil.parser.parse" in origins and not any(keyword.arg == "default" for keyword in call.keywords):
-        yield "dateutil.parser.parse() without a default, which takes what is missing from today"
+        yield "dateutil.parser.parse() without a default, which fills missing parts from today's date"
     if "arrow.get" in origins and not call.args and not call.keywords:
         yield "arrow.get()"
     if lasts & known.CALL_THEIR_ARGUMENTS:

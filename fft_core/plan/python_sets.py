@@ -6,7 +6,7 @@ import ast
 
 from fft_core.plan.python_names import Names
 
-REASON = "the order of a set, which is another in each process: sorted() gives it one"
+REASON = "the order of a set, which differs in each process: use sorted()"
 _COMBINE = frozenset({"union", "intersection", "difference", "symmetric_difference", "copy"})
 # Functions and methods (of any object) whose result does not depend on the order of their argument.
 _UNORDERED = frozenset({"sorted", "min", "max", "sum", "any", "all", "len", "set", "frozenset", "Counter", "bool"})

@@ -18,8 +18,8 @@ class ReadByView:
     def said_of(self, name: str) -> str:
         """Return, for people, the meaning of this view for a node."""
         if self.judged_with == name:
-            return f"read by the view {self.view}: its checks judge first"
-        return f"read by the view {self.view}: published before its checks judge, which they do with {self.judged_with}"
+            return f"read by the view {self.view}: its checks run first"
+        return f"read by the view {self.view}: published before its checks run, in the build of {self.judged_with}"
 
 
 @dataclass(frozen=True)

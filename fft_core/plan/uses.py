@@ -66,7 +66,7 @@ def uses_of(tokens: list[Token], known: KnownFunctions) -> Uses:
         elif _is_bare(token, before, after, known):
             changing.append(f"{token.text.lower()}()")
         elif token.text.lower() in known.columns and not _names_result(before):
-            changing.append(f"{token.text.lower()}, which tells how rows are stored")
+            changing.append(f"{token.text.lower()}, which depends on how rows are stored")
         elif after is not None and after.token_type in _TEXTS:  # date '2020-01-01'
             named += _type_use(tokens, index, known)
             changing += _changing_type(token, known)
@@ -77,7 +77,7 @@ def uses_of(tokens: list[Token], known: KnownFunctions) -> Uses:
     if "tablesample" in words or ("using", "sample") in pairwise(words):
         changing.append("sampling")
     if known.clock_words and "uescape" in words:
-        changing.append("a text with escapes of its own")
+        changing.append("a string with escapes")
     if known.quoted_names_keep_case:  # users can define operators
         named += [key_of("operator", symbol) for symbol in _operators(tokens)]
     return Uses(_once(changing), _once(unknown), _once(named))
@@ -213,7 +213,7 @@ def _clock_texts(tokens: list[Token], index: int, known: KnownFunctions) -> list
     for part in (text, *_parts_of_text(text)):
         words = {word.lower() for word in re.findall(r"[A-Za-z]+", part)}
         if words & known.clock_words and words <= known.clock_words | known.date_words:
-            return [f"the text {part.strip()!r}, which a date or time takes for the clock"]
+            return [f"the text {part.strip()!r}, which means the current time as a date or time"]
     return []
 
 

@@ -56,9 +56,7 @@ def read_sql(
         return SqlReading(uses.changing, (), uses.names)
     tree = parsed(sql, dialect)
     if tree is None:
-        return SqlReading(
-            (*uses.changing, "something that could not be read, so that it may be a table"), (), uses.names
-        )
+        return SqlReading((*uses.changing, "a part that could not be parsed and may be a table"), (), uses.names)
     volatile = dict.fromkeys(uses.changing)
     for name in table_functions(tree, sql):
         if name in known.steady and name not in known.rows:  # in FROM, it is another function of that name

@@ -115,7 +115,7 @@ class Places:
         except Exception as error:  # any error of the user's expression
             hint = f"Known: {', '.join(known)}."
             message = f"naming.{key} cannot be rendered for {node.name!r}: {error}"
-            raise FftError(message, where=self._naming.location, hint=hint) from error
+            raise FftError(message, where=self._naming.location, hint=hint, code="FFT-205") from error
 
     def _variable(self, name: str, default: object = None) -> object:
         if name not in self._project.environment and default is None:
@@ -144,15 +144,15 @@ def refuse_shared_places(project: Project, places: Places, folded: Callable[[Rel
     for node in _stored(project):
         relation, where = places.of(node.name), _location(node)
         if relation.name.lower().startswith(RESERVED):
-            message = f"{node.name!r} would be {relation}: names that begin with {RESERVED} are FFT's own"
-            problems.append(Problem(message, where, "Give it another alias."))
+            message = f"{node.name!r} would be {relation}: names that begin with {RESERVED} are reserved for FFT"
+            problems.append(Problem(message, where, "Give it another alias.", code="FFT-121"))
         backing = node.backing_name if isinstance(node, Model) else None
         for place in [relation, *([relation.named(backing)] if backing else [])]:
             other = taken.setdefault(folded(place), node)
             if other is not node:
                 message = f"{node.name!r} and {other.name!r} would both be {place}"
                 hint = f"Give one of them another alias or schema; {other.name} is in {_location(other)}."
-                problems.append(Problem(message, where, hint))
+                problems.append(Problem(message, where, hint, code="FFT-122"))
     if problems:
         raise ProjectError(problems)
 

@@ -128,7 +128,7 @@ def _scratch(project: Project) -> Iterator[Project]:
     """Yield the project with its relations in a scratch schema, which is dropped at the end, also after an error."""
     spec = spec_of(project.engine)
     if not spec.schema_setting:
-        raise RequestError(f"{spec.title or spec.name} has no schemas, and a review needs one of its own")
+        raise RequestError(f"{spec.title or spec.name} has no schemas, but a review needs its own schema")
     placed = replace(without_hooks(project), profiles_read=project.profiles.placed(f"{PREFIX}{uuid.uuid4().hex[:12]}"))
     try:
         yield placed
@@ -156,8 +156,8 @@ def _refuse_other_places(warehouse: Warehouse, run: Run) -> None:
     outside = [f"{name} ({place})" for name, place in places.items() if not _is_beside(place, own)]
     if outside:
         raise RequestError(
-            f"a review builds in a schema of its own, and these lie in another catalog: {', '.join(outside)}",
-            hint="Leave them out of the change, or give them no catalog.",
+            f"a review builds in its own schema, but these are in another catalog: {', '.join(outside)}",
+            hint="Leave them out of the change, or remove their catalog.",
         )
 
 

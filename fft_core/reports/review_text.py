@@ -50,7 +50,7 @@ def _summary(review: Review) -> str:
     if review.difference is not None:
         differ = sum(node.differ for node in review.difference.nodes or ())
         said.append(f"rows of {differ} differ from {inline(review.against)}")
-    text = f"{len(review.changed)} changed, what reads them is built as well"
+    text = f"{len(review.changed)} changed; models that depend on them are built as well"
     return f"{text}: {', '.join(said)}." if said else f"{text}."
 
 

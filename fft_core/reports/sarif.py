@@ -28,6 +28,7 @@ class SarifResult:
         text: The message.
         where: A file of the project, relative to its folder.
         identity: A text that is equal for the same result of another run, even if its line or its numbers differ.
+        code: The code of an error, as `FFT-110`.
     """
 
     rule: str
@@ -35,6 +36,7 @@ class SarifResult:
     text: str
     where: Location
     identity: str
+    code: str | None = None
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,7 @@ def _result(result: SarifResult, folder: Path) -> dict[str, Any]:
         "message": {"text": text},
         "locations": [{"physicalLocation": location}],
         "partialFingerprints": {"fftFinding/v1": identity[:32]},
+        **({"properties": {"code": result.code}} if result.code else {}),
     }
 
 

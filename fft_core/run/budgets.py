@@ -24,6 +24,8 @@ _MEASURES: Mapping[Measure, str] = {
 class BudgetError(FftError):
     """A run has reached a limit of a budget; the relations that it has built stay."""
 
+    default_code = "FFT-451"
+
 
 @dataclass(frozen=True)
 class Excess:
@@ -102,7 +104,7 @@ class BudgetWatch:
         """Raise BudgetError if a limit of severity error is exceeded."""
         errors = [str(excess) for excess in self.excesses() if excess.is_error]
         if errors:
-            raise BudgetError(f"over budget: {'; '.join(errors)}", hint="The limits stand in budgets.yml.")
+            raise BudgetError(f"over budget: {'; '.join(errors)}", hint="The limits are in budgets.yml.")
 
 
 def _exceeded(of: str, budget: Budget, spent: _Spent) -> Iterator[Excess]:

@@ -49,7 +49,7 @@ class _Choice:
                 continue  # it has no readers; or the last table below it is still to be built
             lacks = self._lacks(view, texts)
             if lacks:
-                unjudged.append(Unjudged(view.name, f"{', '.join(lacks)} is not there"))
+                unjudged.append(Unjudged(view.name, f"{', '.join(lacks)} does not exist"))
             elif _is_query(warehouse, name) and known.judged(warehouse, view.name):
                 continue  # judged before, with the new text of this node
             elif set(texts.values()) == {"project"}:

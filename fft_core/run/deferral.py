@@ -115,8 +115,7 @@ class Deferral:
             node = self._node(decision)
             where = node.input_places.get(name, node.location) if isinstance(node, Model) else None
             raise MissingRelationError(
-                f"{node.name!r} reads {name}, which is neither here nor in {self.env}: there is no {own}, "
-                f"and no {other}",
+                f"{node.name!r} reads {name}, which exists neither here ({own}) nor in {self.env} ({other})",
                 where=where,
                 hint=f"Select it as well (as in --select +{node.name}), or build it in {self.env}.",
             )

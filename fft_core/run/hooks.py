@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 class HookError(FftError):
     """The failure of a hook; `hook` is its name, and `phase` the phase in which it ran."""
 
+    default_code = "FFT-440"
+
     def __init__(self, hook: Hook, cause: FftError, hint: str | None = None) -> None:
         self.hook, self.phase = hook.name, hook.phase
         problem = cause.problem

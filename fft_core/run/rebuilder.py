@@ -218,11 +218,13 @@ def refuse_unknown_nodes(project: Project, request: Request) -> None:
     names = [node.name for node in project.stored()]
     for pattern in request.rebuild:
         if not fnmatch.filter(names, model_name(pattern)):
-            raise RequestError(f"--rebuild {pattern!r} matches no model or seed", hint=nearest(pattern, names))
+            raise RequestError(
+                f"--rebuild {pattern!r} matches no model or seed", hint=nearest(pattern, names), code="FFT-306"
+            )
     models = [node for node in project.stored() if isinstance(node, Model)]
     kept = {m.name: m.keeps for m in models if m.keeps != "nothing"}
     for pattern in request.full_refresh:
         if not any(is_refreshed(name, what, pattern) for name, what in kept.items()):
-            others = "Others keep no rows: --rebuild builds them. Write a snapshot's whole name."
+            others = "Other models keep no rows: use --rebuild. Name a snapshot in full."
             hint = nearest(pattern, kept) or others
-            raise RequestError(f"--full-refresh {pattern!r} matches no incremental model", hint=hint)
+            raise RequestError(f"--full-refresh {pattern!r} matches no incremental model", hint=hint, code="FFT-306")

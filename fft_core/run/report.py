@@ -80,7 +80,7 @@ class Report:
 def _said(name: str, error: RunError) -> str:
     """Return the error of a node, after the node's name; the place of an error in a seed's file names it already."""
     file = Path(error.file) if error.file else None
-    said = str(Problem(error.message, Location(file, error.line) if file else None, error.hint))
+    said = str(Problem(error.message, Location(file, error.line) if file else None, error.hint, code=error.code))
     return said if file and file.parts[0] == "seeds" and file.stem == name else f"{name}: {said}"
 
 

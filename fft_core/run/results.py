@@ -131,12 +131,13 @@ class HttpRunResult:
 
 @dataclass(frozen=True, kw_only=True)
 class RunError:
-    """The error of a node; `file` is relative to the project if it is one of its files."""
+    """The error of a node; `file` is relative to the project if it is one of its files, `code` is as `FFT-110`."""
 
     message: str
     file: str | None = None
     line: int | None = None
     hint: str | None = None
+    code: str | None = None
 
     @classmethod
     def of(cls, error: FftError) -> RunError:
@@ -147,6 +148,7 @@ class RunError:
             file=problem.where.path.as_posix() if problem.where else None,
             line=problem.where.line if problem.where else None,
             hint=problem.hint,
+            code=problem.code,
         )
 
     def masked(self, mask: Callable[[str], str]) -> RunError:
@@ -161,6 +163,7 @@ class RunError:
             file=part.text_or_none("file"),
             line=part.number_or_none("line"),
             hint=part.text_or_none("hint"),
+            **part.optional(("code",)),
         )
 
 

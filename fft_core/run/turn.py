@@ -128,7 +128,7 @@ def check_node(warehouse: Warehouse, node: str | SourceName, checks: tuple[Check
     relation = warehouse.relation(node)
     engine = warehouse.engine
     if relation not in engine.inspect([relation]):
-        raise MissingRelationError(f"{relation} is not there: nothing to check", hint=how_to_get(warehouse, node))
+        raise MissingRelationError(f"{relation} does not exist: nothing to check", hint=how_to_get(warehouse, node))
     with engine.trace.about(str(node)):
         columns = engine.columns(engine.spelling.select_all(relation))
         before = _measured_before(warehouse, str(node), checks)
@@ -199,7 +199,7 @@ def _build_or_reuse(turn: _Turn) -> BuildResult | ReuseResult:
             with_hooks.before()
             return with_hooks.after(_build(turn, decision, look, unreadable, batch))
         except OutdatedError as error:
-            _log.info("%s, and so %s is decided anew", error, node.name)
+            _log.info("%s, so the decision about %s is made again", error, node.name)
             rebuilder.memory.forget()
         except UnreadableViewError as error:
             if error.view in rebuilder.memory.recall(warehouse).published:
@@ -239,7 +239,7 @@ def _with_batch(turn: _Turn, decision: Decision) -> tuple[Decision, StreamBatch 
     is_asked_for = any(reason.kind != "volatile" for reason in decision.reasons)
     if not batch.is_empty or is_asked_for or decision.record is None:
         return decision, batch
-    return replace(decision, action="reuse", reasons=(Reason("unchanged", "nothing has arrived"),)), batch
+    return replace(decision, action="reuse", reasons=(Reason("unchanged", "no new events"),)), batch
 
 
 def _written_otherwise(decision: Decision, batch: StreamBatch) -> Decision:
@@ -311,7 +311,9 @@ def _build(
 
 def _build_unconditionally(warehouse: Warehouse, node: Model | Seed) -> BuildResult:
     if isinstance(node, Model) and node.is_ephemeral:
-        raise FftError(f"model {node.name!r} is ephemeral: it has no rows of its own", where=node.location)
+        raise FftError(
+            f"model {node.name!r} is ephemeral: it has no rows of its own", where=node.location, code="FFT-300"
+        )
     identities = Identities(warehouse.project, warehouse.compiler)
     rebuilder = Rebuilder(warehouse.project, identities, Request(cache="wo"), nodes=frozenset({node.name}))
     result = build_or_reuse(warehouse, rebuilder, node)

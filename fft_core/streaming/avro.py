@@ -27,14 +27,14 @@ def avro_reader(schema: str) -> Callable[[bytes], Values]:
         import fastavro
     except ImportError as error:
         raise MissingDriverError(
-            "Avro needs the package 'fastavro'", hint='pip install "fft-dagster[kafka]"'
+            "Avro needs the package 'fastavro'", hint='pip install "fft-dagster[kafka]"', code="FFT-211"
         ) from error
     try:
         parsed: Any = fastavro.parse_schema(json.loads(schema))
     except (ValueError, fastavro.schema.SchemaParseException) as error:
-        raise StreamError(f"schema_file is not an Avro schema: {error}") from error
+        raise StreamError(f"schema_file is not an Avro schema: {error}", code="FFT-804") from error
     if not isinstance(parsed, dict) or parsed.get("type") != "record":
-        raise StreamError("schema_file is not an Avro schema of a record")
+        raise StreamError("schema_file is not an Avro schema of a record", code="FFT-804")
 
     def read(raw: bytes) -> Values:
         stream = io.BytesIO(raw[_PREFIX:] if raw[:1] == _MAGIC and len(raw) > _PREFIX else raw)

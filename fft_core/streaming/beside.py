@@ -73,11 +73,13 @@ def no_event(intake: Intake, why: str, missing: Sequence[str]) -> StreamError:
         return NothingArrivedError(f"nothing has arrived yet, and {why}", hint=hint)
     first = next((str(error) for error in intake.dead.column(ERROR).to_pylist()), "it is too late")
     message = f"none of the {intake.given} records that have arrived is an event, and {why}; the first one: {first}"
-    return StreamError(message, hint=hint)
+    return StreamError(message, hint=hint, code="FFT-803")
 
 
 def refuse_dead_share(dead: int, given: int, share: float | None) -> None:
     """Raise StreamError if the share of bad records in a batch is larger than allowed."""
     if share is not None and given and dead / given > share:
         hint = "Correct what sends them, or raise max_dead_share: they are kept in the table __dead then."
-        raise StreamError(f"{dead} of {given} records are bad, more than the allowed share of {share:g}", hint=hint)
+        raise StreamError(
+            f"{dead} of {given} records are bad, more than the allowed share of {share:g}", hint=hint, code="FFT-802"
+        )

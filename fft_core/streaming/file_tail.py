@@ -98,7 +98,9 @@ class FileTailSource:
         root: str | os.PathLike[str] | None = None,
     ) -> None:
         if format not in (formats := get_args(Format)):
-            raise StreamError(f"unknown format {format!r}", hint=f"Formats of files are {', '.join(formats)}.")
+            raise StreamError(
+                f"unknown format {format!r}", hint=f"Formats of files are {', '.join(formats)}.", code="FFT-804"
+            )
         given = [path] if isinstance(path, str | os.PathLike) else path
         self._patterns = tuple(os.fspath(one) for one in given)
         self._format, self._header, self._delimiter = format, tuple(header or ()), delimiter
@@ -215,7 +217,7 @@ class FileTailSource:
                     return [], mark
                 head, tail = _digests(file, offset)
         except OSError as error:
-            raise StreamError(f"{reading.place} cannot be read: {error.strerror}") from error
+            raise StreamError(f"{reading.place} cannot be read: {error.strerror}", code="FFT-801") from error
         return records, replace(mark, offset=offset, head=head, tail=tail)
 
     def _reader(self, file: Any, mark: _Mark) -> tuple[Callable[[bytes], Values] | None, int]:
@@ -231,11 +233,13 @@ class FileTailSource:
         try:
             names = first.decode("utf-8-sig").rstrip("\r\n").split(self._delimiter)
         except UnicodeDecodeError as error:
-            raise StreamError(f"{mark.path}: its first line is not UTF-8") from error
+            raise StreamError(f"{mark.path}: its first line is not UTF-8", code="FFT-801") from error
         names = [name.strip().strip('"') for name in names]
         if len(set(names)) < len(names) or not all(names):
             hint = "Write the names as `header` of the source, and leave the first line out of the file."
-            raise StreamError(f"{mark.path}: its first line is not one of names: {', '.join(names)}", hint=hint)
+            raise StreamError(
+                f"{mark.path}: its first line is not one of names: {', '.join(names)}", hint=hint, code="FFT-801"
+            )
         return csv_reader(names, self._delimiter), len(first)
 
 
@@ -259,7 +263,7 @@ def _marks(position: Position) -> list[_Mark]:
             raise TypeError
         return [_Mark(**one) for one in position.get("files", ())]
     except (TypeError, AttributeError) as error:
-        raise StreamError(f"this is not a position of files: {dict(position)!r}") from error
+        raise StreamError(f"this is not a position of files: {dict(position)!r}", code="FFT-803") from error
 
 
 def _lines(file: Any) -> Iterator[bytes]:

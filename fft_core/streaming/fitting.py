@@ -43,7 +43,9 @@ class ColumnPolicy:
             return True
         if self.on_schema_change == "fail":
             hint = "Set on_schema_change: append_new_columns, or ignore."
-            raise StreamError(f"events have a new column {name!r}, and on_schema_change is fail", hint=hint)
+            raise StreamError(
+                f"events have a new column {name!r}, and on_schema_change is fail", hint=hint, code="FFT-806"
+            )
         return False
 
 
@@ -215,7 +217,7 @@ class _Fit:
         if change == "fail":
             hint = f"Declare its type, as in columns: {{{name}: TYPE}}, or set on_schema_change: append_new_columns."
             message = f"the column {name!r} is {now}, and {coming} have come; on_schema_change is fail"
-            raise StreamError(message, hint=hint)
+            raise StreamError(message, hint=hint, code="FFT-806")
         return "; on_schema_change is ignore, so the column is not widened" if change == "ignore" else None
 
     def _change(self, column: ColumnType) -> str | None:

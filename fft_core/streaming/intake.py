@@ -145,7 +145,9 @@ def _refuse_no_time(batch: pa.Table, rules: EventRules) -> None:
     """Raise StreamError if no record has the column `event_time`: a wrong name would make all records bad ones."""
     names = [name for name in batch.column_names if name not in META]
     if rules.event_time is not None and rules.event_time not in names:
-        raise StreamError(f"no event has the event_time {rules.event_time!r}", hint=nearest(rules.event_time, names))
+        raise StreamError(
+            f"no event has the event_time {rules.event_time!r}", hint=nearest(rules.event_time, names), code="FFT-804"
+        )
 
 
 def dead_letters(batch: pa.Table, errors: Sequence[str | None]) -> pa.Table:
@@ -276,7 +278,7 @@ def _quickly(column: Any) -> Any | None:  # Any: an Arrow column of any type
 
 def _no_time(column: str, value: object, unit: TimeUnit | None) -> str:
     if isinstance(value, int | float) and unit is None:
-        return f"its {column!r} is a number: say what it counts, as event_time_unit: ms"
+        return f"its {column!r} is a number: set its unit, as in event_time_unit: ms"
     return f"its {column!r} is not a time: {str(value)[:80]!r}"
 
 

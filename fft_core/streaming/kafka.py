@@ -55,11 +55,15 @@ class KafkaSource:
             import confluent_kafka
         except ImportError as error:
             hint = 'pip install "fft-dagster[kafka]"'
-            raise MissingDriverError("a stream of Kafka needs the package 'confluent_kafka'", hint=hint) from error
+            raise MissingDriverError(
+                "a stream of Kafka needs the package 'confluent_kafka'", hint=hint, code="FFT-211"
+            ) from error
         for name in options or ():
             if name in _OURS:
                 raise StreamError(
-                    f"options: {name!r} is set by FFT: offsets are kept in the warehouse", hint="Take it out."
+                    f"options: {name!r} is set by FFT, which stores offsets in the warehouse",
+                    hint="Remove it.",
+                    code="FFT-804",
                 )
         self._kafka: Any = confluent_kafka  # Any: the package has no types
         self._topic, self._headers = topic, tuple(headers)
@@ -147,7 +151,9 @@ class KafkaSource:
         consumer, known = self._connected(), self._offsets(position)
         found = consumer.list_topics(self._topic, timeout=_TIMEOUT).topics.get(self._topic)
         if found is None or found.error is not None:
-            raise StreamError(f"the topic {self._topic!r} does not exist", hint="Create it, or correct `topic`.")
+            raise StreamError(
+                f"the topic {self._topic!r} does not exist", hint="Create it, or correct `topic`.", code="FFT-801"
+            )
         begins, ends = dict[int, int](), dict[int, int]()
         for part in sorted(found.partitions):
             low, high = consumer.get_watermark_offsets(self._at(part, 0), timeout=_TIMEOUT, cached=False)
@@ -155,7 +161,7 @@ class KafkaSource:
             if begins[part] < low:
                 gone = f"messages {begins[part]} to {low - 1} of {self._name(part)} were deleted before they were read"
                 hint = "To go on without them: fft stream reset --to latest, or to a later position."
-                raise StreamError(gone, hint=hint)
+                raise StreamError(gone, hint=hint, code="FFT-803")
         return begins, ends
 
     def _refused(self, error: Any, part: int, reached: Mapping[int, int]) -> Exception:
@@ -164,10 +170,8 @@ class KafkaSource:
         if error.code() not in kinds:
             refused: Exception = self._kafka.KafkaException(error)
             return refused
-        said = (
-            f"{self._name(part)} was read up to {reached[part]}, and has no messages there: it is another topic by now"
-        )
-        return StreamError(said, hint="To read the new one: fft stream reset --to earliest.")
+        said = f"{self._name(part)} was read up to {reached[part]}, but has no messages there: the topic was replaced"
+        return StreamError(said, hint="To read the new one: fft stream reset --to earliest.", code="FFT-803")
 
     def _consumed(
         self, consumer: Any, parts: set[int], ends: Mapping[int, int], limit: int, reached: dict[int, int]
@@ -184,7 +188,7 @@ class KafkaSource:
                 deadline = time.monotonic() + _TIMEOUT
             elif time.monotonic() > deadline:
                 named = ", ".join(self._name(part) for part in sorted(parts))
-                raise StreamError(f"the broker has messages of {named}, and does not send them")
+                raise StreamError(f"the broker has messages of {named}, but does not send them", code="FFT-801")
         while len(records) < limit and (messages := consumer.consume(min(limit - len(records), _AT_ONCE), timeout=0)):
             list(self._taken(messages, records, reached))
         return records
@@ -227,12 +231,12 @@ class KafkaSource:
         """Read a position; a position of another topic counts as the start of this one."""
         if not position or position.get("topic") != self._topic:
             if position and "topic" not in position:
-                raise StreamError(f"this is not a position of a topic: {dict(position)!r}")
+                raise StreamError(f"this is not a position of a topic: {dict(position)!r}", code="FFT-803")
             return {}
         try:
             return {int(part): int(offset) for part, offset in position["offsets"].items()}
         except (KeyError, ValueError, AttributeError, TypeError) as error:
-            raise StreamError(f"this is not a position of a topic: {dict(position)!r}") from error
+            raise StreamError(f"this is not a position of a topic: {dict(position)!r}", code="FFT-803") from error
 
 
 @contextmanager
@@ -243,7 +247,7 @@ def _explained(kafka: Any, topic: str) -> Iterator[None]:
     except kafka.KafkaException as error:
         said = error.args[0].str() if error.args and isinstance(error.args[0], kafka.KafkaError) else str(error)
         hint = "Is the broker running there, and are servers and options right?"
-        raise StreamError(f"topic {topic!r} cannot be read: {said}", hint=hint) from error
+        raise StreamError(f"topic {topic!r} cannot be read: {said}", hint=hint, code="FFT-801") from error
 
 
 class _Silent:

@@ -12,7 +12,7 @@ from fft_core.streaming.settings import SessionSettings
 from fft_core.streaming.source import BYTES, ERROR, OFFSET, PARTITION
 from fft_core.streaming.tables import OWN
 
-_OTHER = "another event of this key, time and id is kept"
+_OTHER = "another event of this key, time and id is stored already"
 
 
 @dataclass(frozen=True)

@@ -100,4 +100,4 @@ def _ordered(found: object, by: str, dialect: str) -> object | None:
 
 def wrong_measure(name: str, text: str, why: str, hint: str | None = None) -> StreamError:
     """Return the error about a measure."""
-    return StreamError(f"the measure {name!r} ({text}): {why}", hint=hint, keys=("measures", name))
+    return StreamError(f"the measure {name!r} ({text}): {why}", hint=hint, keys=("measures", name), code="FFT-804")

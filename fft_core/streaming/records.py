@@ -51,9 +51,9 @@ def read_json(raw: bytes) -> Values:
     except StopIteration:
         raise ValueError("it is not JSON") from None
     if end != len(text):
-        raise ValueError(f"there is more behind its JSON, from character {end + 1} on")
+        raise ValueError(f"its JSON is followed by other text, from character {end + 1} on")
     if not isinstance(value, dict):
-        raise ValueError("it is JSON, and not an object")
+        raise ValueError("it is JSON, but not an object")
     return value
 
 

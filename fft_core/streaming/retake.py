@@ -87,6 +87,7 @@ class Retake:
                         f"the events that are kept have no column {name!r}, which is the {what} now",
                         hint=f"{hint} To use a column that only other events have, read all again into an empty table.",
                         keys=(what,),
+                        code="FFT-806",
                     )
 
     def _taken(self, types: Sequence[ColumnType], count: int, now: datetime) -> int:
@@ -125,7 +126,7 @@ class Retake:
         except StatementError as error:
             hint = "If a view reads that table: drop the view, and create it again after this batch."
             message = f"{events}: {column.name!r} must become {column.type}: {error.problem.message}"
-            raise StreamError(message, hint=hint) from error
+            raise StreamError(message, hint=hint, code="FFT-806") from error
         engine.execute(engine.spelling.add_column(events, column))
 
     def _none_left(self, count: int, dead: Sequence[Any]) -> StreamError:
@@ -133,7 +134,7 @@ class Retake:
         what = next((name for name in ("event_time", "key", "event_id") if name in self.change.names), "columns")
         hint = "Correct the settings. To read all again with them, use an empty table."
         message = f"none of the {count} events that are kept is an event by the settings of now; the first one: {first}"
-        return StreamError(message, hint=hint, keys=(what,))
+        return StreamError(message, hint=hint, keys=(what,), code="FFT-806")
 
     def _with_times(self, state: StreamState, now: datetime) -> StreamState:
         """Return the state with the newest time of each partition by the column of now."""

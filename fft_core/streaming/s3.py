@@ -66,7 +66,7 @@ class _State:
                 (str(given[0]), str(given[1]), int(given[2])) if given else None,
             )
         except (KeyError, TypeError, ValueError, IndexError) as error:
-            raise StreamError(f"this is not a position of objects: {dict(position)!r}") from error
+            raise StreamError(f"this is not a position of objects: {dict(position)!r}", code="FFT-803") from error
 
     def to_json(self) -> Position:
         return {
@@ -109,7 +109,7 @@ class S3Source:
         from pyarrow.fs import S3FileSystem
 
         if not re.fullmatch(r"s3://[^/]+/.+", path):
-            raise StreamError(f"{path!r} is not a path of S3", hint="As in s3://bucket/clicks/*.jsonl.")
+            raise StreamError(f"{path!r} is not a path of S3", hint="As in s3://bucket/clicks/*.jsonl.", code="FFT-804")
         self._path, self._format, self._grace = path, format, timedelta(seconds=grace)
         self._header, self._delimiter = tuple(header or ()), delimiter
         options: dict[str, Any] = {"region": region} if region else {}
@@ -162,7 +162,7 @@ class S3Source:
         """Return nothing at the start. Raises StreamError for other positions: they do not name all read objects."""
         if position and (_State.of(position).older[0] or position):
             hint = "Use earliest or latest."
-            raise StreamError("a position of objects does not name all that were read", hint=hint)
+            raise StreamError("a position of objects does not name all that were read", hint=hint, code="FFT-803")
         return {}
 
     def close(self) -> None:
@@ -175,11 +175,13 @@ class S3Source:
         try:
             bucket = self._files.get_file_info(self._pattern.partition("/")[0])
             if bucket.type == FileType.NotFound:
-                raise StreamError(f"{self._path}: there is no such bucket", hint="Correct `path`, or `endpoint`.")
+                raise StreamError(
+                    f"{self._path}: the bucket does not exist", hint="Correct `path`, or `endpoint`.", code="FFT-801"
+                )
             found = self._files.get_file_info(FileSelector(folder, recursive=True, allow_not_found=True))
         except OSError as error:
             hint = "Are bucket, endpoint, region and credentials right?"
-            raise StreamError(f"{self._path} cannot be listed: {error}", hint=hint) from error
+            raise StreamError(f"{self._path} cannot be listed: {error}", hint=hint, code="FFT-801") from error
         objects = [
             _Object(one.path, one.mtime.astimezone(UTC).replace(tzinfo=None), int(one.size))
             for one in found
@@ -200,8 +202,12 @@ class S3Source:
         older = [one for one in there if floor is not None and one.at < floor]
         if len(older) > state.older[0]:
             more = len(older) - state.older[0]
-            message = f"{more} objects of {self._path} appeared with times before {floor}, which is behind the grace"
-            raise StreamError(message, hint="Raise `grace`, and read all again: fft stream reset --to earliest.")
+            message = f"{more} objects of {self._path} appeared with times before {floor}, outside of the grace period"
+            raise StreamError(
+                message,
+                hint="Raise `grace`, and read everything again: fft stream reset --to earliest.",
+                code="FFT-803",
+            )
 
     def _after(
         self, state: _State, there: Sequence[_Object], done: Sequence[_Object], opened: tuple[str, str, int] | None
@@ -229,7 +235,7 @@ class S3Source:
                     return _parquet(file, partition, skip, limit)
                 content = bytes(file.read())
         except OSError as error:
-            raise StreamError(f"s3://{one.key} cannot be read: {error}") from error
+            raise StreamError(f"s3://{one.key} cannot be read: {error}", code="FFT-801") from error
         lines = content.split(b"\n")
         first = 0
         reader: Callable[[bytes], Values] = read_json
@@ -248,7 +254,7 @@ def _parquet(file: Any, partition: str, skip: int, limit: int) -> tuple[pa.Table
     try:
         table = pq.read_table(file)
     except pa.ArrowInvalid as error:
-        raise StreamError(f"{partition.rpartition('#')[2]} is not a Parquet file: {error}") from error
+        raise StreamError(f"{partition.rpartition('#')[2]} is not a Parquet file: {error}", code="FFT-801") from error
     rows = table.slice(skip, limit)
     count = rows.num_rows
     columns: dict[str, Any] = {
@@ -278,7 +284,9 @@ def _joined(tables: Sequence[Any]) -> Any:
     try:
         return pa.concat_tables([_with_texts(table, mixed) for table in tables], promote_options="permissive")
     except (pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
-        raise StreamError(f"columns are of several types: {', '.join(sorted(mixed))}: {error}") from error
+        raise StreamError(
+            f"columns are of several types: {', '.join(sorted(mixed))}: {error}", code="FFT-806"
+        ) from error
 
 
 def _with_texts(table: Any, names: set[str]) -> Any:

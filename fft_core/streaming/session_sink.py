@@ -98,7 +98,7 @@ class SessionSink:
             except StatementError as error:
                 hint = "If a view reads that table: drop the view, and create it again after this batch."
                 message = f"the columns of {self.tables.events} cannot be changed: {error.problem.message}"
-                raise StreamError(message, hint=hint) from error
+                raise StreamError(message, hint=hint, code="FFT-806") from error
         if fit.is_new:
             names = [column.name for column in columns_of(self.engine, self.tables.events)]
             add_index(self.engine, self.tables.events, str(ColumnNames(names).find(self.settings.event_time)))
@@ -125,7 +125,7 @@ class SessionSink:
             hint = "If a view reads the table: drop the view, and create it again after this batch."
             changed = [*(c.name for c in (*alteration.added, *alteration.retyped)), *alteration.dropped]
             message = f"{sessions}: the columns {', '.join(changed)} must change: {error.problem.message}"
-            raise StreamError(message, hint=hint) from error
+            raise StreamError(message, hint=hint, code="FFT-806") from error
         columns = [spelling.quoted(name) for name in wanted]
         engine.execute(spelling.insert(sessions, columns, f"select * from ({query}) as _ff_s"))
         if judge is not None:
@@ -192,7 +192,7 @@ class SessionSink:
             there = known.find(name)
             if there is None:
                 hint = nearest(name, names) or f"Events have {', '.join(n for n in names if not n.startswith('_ff_'))}."
-                raise StreamError(f"no event has the {what} {name!r}", hint=hint, keys=(what,))
+                raise StreamError(f"no event has the {what} {name!r}", hint=hint, keys=(what,), code="FFT-804")
             return there
 
         settings = self.settings

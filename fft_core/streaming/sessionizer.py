@@ -75,7 +75,7 @@ def refuse_engine(engine: Session) -> None:
     for name, support in (("transactions", can.transactions), ("changing rows", can.changes_rows)):
         if not support:
             hint = "Streams need an engine whose transactions have several statements, see docs/reference/engines.md."
-            raise EngineError(f"{engine.name} cannot write a stream: {name}: {support}", hint=hint)
+            raise EngineError(f"{engine.name} cannot write a stream: {name}: {support}", hint=hint, code="FFT-603")
 
 
 class StreamSessionizer:
@@ -134,9 +134,11 @@ class StreamSessionizer:
     ) -> None:
         keys = (key,) if isinstance(key, str) else tuple(key)
         if not keys:
-            raise StreamError("sessions need a key: the column that tells whose they are")
+            raise StreamError("sessions need a key: the column with the owner of a session", code="FFT-804")
         if not 0 < gap_minutes < _LONGEST_GAP:
-            raise StreamError(f"gap_minutes must be more than 0 and less than {_LONGEST_GAP:,}, not {gap_minutes}")
+            raise StreamError(
+                f"gap_minutes must be more than 0 and less than {_LONGEST_GAP:,}, not {gap_minutes}", code="FFT-804"
+            )
         _refuse_values(event_time_unit, {"allowed_lateness": allowed_lateness, "max_ahead": max_ahead}, max_dead_share)
         self._engine = warehouse.engine
         refuse_engine(self._engine)
@@ -179,7 +181,7 @@ class StreamSessionizer:
         Raises the errors of `process_batch`.
         """
         if limit < 1:
-            raise StreamError(f"limit must be 1 or more, not {limit}")
+            raise StreamError(f"limit must be 1 or more, not {limit}", code="FFT-804")
         with self._engine.turn():
             state = self._state() or StreamState()
             batch, position = source.poll(state.position, limit)
@@ -200,7 +202,7 @@ class StreamSessionizer:
                 before = self._state()
                 state = before or StreamState()
                 if polled is not None and (polled.epoch, polled.position) != (state.epoch, state.position):
-                    raise BusyError(f"the stream {target} was written by another process meanwhile")
+                    raise BusyError(f"another process wrote to the stream {target} in the meantime", code="FFT-805")
                 if state.phase == "backfill":
                     hint = "Let `fft stream run` finish it: until then, the sessions are not those of the events kept."
                     raise StreamError(f"{target} is being read again after a reset", hint=hint)
@@ -231,7 +233,7 @@ class StreamSessionizer:
         engine, is_there = self._engine, self.target in self._engine.inspect([self.target])
         if is_there and not state.counts:
             hint = "Name another target, or drop that table."
-            raise StreamError(f"{self.target} is there, and was not written by a stream", hint=hint)
+            raise StreamError(f"{self.target} exists and was not written by a stream", hint=hint, code="FFT-803")
         is_other = bool(self._change(state))
         counts = self._sink.keep(intake, now, self.target if is_there and not is_other else None, state.watermark)
         if is_there and is_other:
@@ -266,12 +268,12 @@ class StreamSessionizer:
 def _refuse_values(unit: str | None, times: Mapping[str, object], share: float | None) -> None:
     """Raise StreamError for a setting with an invalid value."""
     if unit is not None and unit not in UNITS:
-        raise StreamError(f"event_time_unit must be one of {', '.join(UNITS)}, not {unit!r}")
+        raise StreamError(f"event_time_unit must be one of {', '.join(UNITS)}, not {unit!r}", code="FFT-804")
     for name, value in times.items():
         if value is not None and not (isinstance(value, timedelta) and value >= timedelta(0)):
-            raise StreamError(f"{name} must be a timedelta of 0 or more, not {value!r}")
+            raise StreamError(f"{name} must be a timedelta of 0 or more, not {value!r}", code="FFT-804")
     if share is not None and not 0 <= share <= 1:
-        raise StreamError(f"max_dead_share must be from 0 to 1, not {share}")
+        raise StreamError(f"max_dead_share must be from 0 to 1, not {share}", code="FFT-804")
 
 
 def next_state(

@@ -82,18 +82,20 @@ class SettingsChange:
 def refuse_settings(settings: SessionSettings, dialect: str) -> None:
     """Raise StreamError for settings that are wrong in any database of a dialect."""
     if taken := taken_key(settings.key):
-        raise StreamError(taken, hint="Rename it in the events, or in their source.", keys=("key",))
+        raise StreamError(taken, hint="Rename it in the events, or in their source.", keys=("key",), code="FFT-804")
     taken_names = taken_measures(settings.key, settings.measures)
     for name, text in settings.measures.items():
         if name in taken_names:
-            raise StreamError(taken_names[name], keys=("measures", name))
+            raise StreamError(taken_names[name], keys=("measures", name), code="FFT-804")
         try:
             read_aggregate(text, dialect)
         except ValueError as error:
-            raise StreamError(f"the measure {name!r} ({text}): {error}", keys=("measures", name)) from error
+            raise StreamError(
+                f"the measure {name!r} ({text}): {error}", keys=("measures", name), code="FFT-804"
+            ) from error
     for name, kind in settings.columns.items():
         if problem := type_problem(kind, dialect):
-            raise StreamError(f"columns: {name}: {problem[0]}", hint=problem[1], keys=("columns", name))
+            raise StreamError(f"columns: {name}: {problem[0]}", hint=problem[1], keys=("columns", name), code="FFT-804")
 
 
 def table_settings(columns: Mapping[str, str]) -> str:

@@ -36,7 +36,7 @@ def make_source(kind: str, options: Mapping[str, Any], root: Path, stream: str) 
             from fft_core.streaming.s3 import S3Source
 
             return S3Source(**options)
-    raise StreamError(f"the stream {stream} has a source of a type that is not known: {kind!r}")
+    raise StreamError(f"the stream {stream} has a source of a type that is not known: {kind!r}", code="FFT-804")
 
 
 def _with_schema(options: Mapping[str, Any], root: Path) -> dict[str, Any]:
@@ -46,5 +46,5 @@ def _with_schema(options: Mapping[str, Any], root: Path) -> dict[str, Any]:
         try:
             made["schema"] = (root / file).read_text("utf-8")
         except OSError as error:
-            raise StreamError(f"schema_file {file} cannot be read: {error.strerror}") from error
+            raise StreamError(f"schema_file {file} cannot be read: {error.strerror}", code="FFT-801") from error
     return made

@@ -127,8 +127,9 @@ def read_state(engine: Session, target: Relation) -> StreamState | None:
         rows = engine.fetch(f"select * from {table.sql(spelling)} where {where} order by {order}")
         return _state(rows[0], engine) if rows else None
     except (StatementError, ValueError, TypeError, KeyError) as error:
-        hint = f"Its row in {table} was changed by something else. `fft stream reset` writes it again."
-        raise StateError(f"the position of {target} cannot be read: {error}", hint=hint) from error
+        hint = f"Its row in {table} was changed by another program. `fft stream reset` writes it again."
+        said = error.problem.message if isinstance(error, StatementError) else error
+        raise StateError(f"the position of {target} cannot be read: {said}", hint=hint, code="FFT-803") from error
 
 
 def _state(row: tuple[Any, ...], engine: Session) -> StreamState:
@@ -219,7 +220,11 @@ def refuse_others(engine: Session, target: Relation, before: StreamState | None)
     if (now is None) != (before is None) or (
         now is not None and before is not None and (now.epoch, now.position) != (before.epoch, before.position)
     ):
-        raise BusyError(f"the stream {target} was written by another process meanwhile", hint="Start this one again.")
+        raise BusyError(
+            f"another process wrote to the stream {target} in the meantime",
+            hint="Start this one again.",
+            code="FFT-805",
+        )
     return now
 
 
@@ -247,8 +252,8 @@ def states_of(engine: Session, targets: Iterable[Relation]) -> dict[Relation, St
 
 def held(target: Relation, by: Writer) -> BusyError:
     """Return the error that names the writer of a stream."""
-    hint = "End that process first. A process that was killed is noticed by itself."
-    return BusyError(f"the stream {target} is written by {by}", hint=hint)
+    hint = "End that process first. FFT detects a killed process by itself."
+    return BusyError(f"the stream {target} is written by {by}", hint=hint, code="FFT-805")
 
 
 @cache

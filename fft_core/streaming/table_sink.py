@@ -66,12 +66,14 @@ class TableSink:
             ((lost,),) = self.engine.fetch(f"select count(*) from {table.sql(spelling)} where {differs}")
         except StatementError as error:
             why = f"values cannot be converted: {error.problem.message.splitlines()[0]}"
-            raise StreamError(f"{message}: {why}", hint=hint, keys=("columns", now.name)) from error
+            raise StreamError(f"{message}: {why}", hint=hint, keys=("columns", now.name), code="FFT-806") from error
         if lost:
-            raise StreamError(f"{message}: {lost} values would change", hint=hint, keys=("columns", now.name))
+            raise StreamError(
+                f"{message}: {lost} values would change", hint=hint, keys=("columns", now.name), code="FFT-806"
+            )
         if not self.retype(then):
             hint = "Drop the view, build the stream, and create the view again."
-            raise StreamError(f"{message}: a view reads it", hint=hint, keys=("columns", now.name))
+            raise StreamError(f"{message}: a view reads it", hint=hint, keys=("columns", now.name), code="FFT-806")
 
     @contextmanager
     def rows(

@@ -118,4 +118,4 @@ def declared_kinds(engine: Session, declared: Mapping[str, str]) -> dict[str, An
 def _no_types(declared: Mapping[str, str], error: StatementError) -> StreamError:
     said = ", ".join(f"{name}: {kind}" for name, kind in declared.items())
     message = f"the declared columns have no type of the database ({said}): {error.problem.message}"
-    return StreamError(message, keys=("columns",))
+    return StreamError(message, keys=("columns",), code="FFT-806")

@@ -90,7 +90,7 @@ def cast(column: Any, kind: Any, name: str, errors: list[str | None], more: str 
     try:
         return pa.chunked_array([pa.array(values, kind)])
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-        raise StreamError(f"the column {name!r} cannot be kept as {kind}: {error}") from error
+        raise StreamError(f"the column {name!r} cannot be kept as {kind}: {error}", code="FFT-806") from error
 
 
 def _one(value: object, given: Any, kind: Any) -> object:

@@ -52,4 +52,4 @@ def expect(claim: Support, what: str, test: Callable[[], None]) -> None:
         test()
     except (FftError, AssertionError):
         pytest.xfail(str(claim))
-    pytest.fail(f"{what} is claimed as {str(claim)!r}, and it works: claim it as Full() or Emulated(...)")
+    pytest.fail(f"{what} is claimed as {str(claim)!r}, but it works: claim it as Full() or Emulated(...)")

@@ -70,7 +70,7 @@ def generate_case(
     project = warehouse.project
     found = project.models.get(model_name(model))
     if found is None:
-        raise RequestError(f"{model!r} is not a model", hint=nearest(model_name(model), project.models))
+        raise RequestError(f"{model!r} is not a model", hint=nearest(model_name(model), project.models), code="FFT-301")
     path = UNIT_TESTS / f"{found.name}_{re.sub(r'[^a-z0-9]+', '_', case.lower()).strip('_') or 'case'}.yml"
     _refuse_existing(project, found, path, case, overwrite=overwrite)
     frozen_at = datetime.now(UTC).replace(microsecond=0) if _reads_clock(warehouse, found) else None
@@ -80,9 +80,10 @@ def generate_case(
     rows = written.rows_found()
     if sorted(map(repr, rows.rows)) != sorted(map(repr, written.rows_found().rows)):
         raise FftError(
-            f"model {found.name!r} gives other rows each time it runs: no case is written",
+            f"model {found.name!r} returns other rows each time it runs: no case is written",
             where=found.location,
-            hint="Take the chance out of it, or write a case whose expectations do not depend on it.",
+            hint="Make the model deterministic, or write a case by hand.",
+            code="FFT-512",
         )
     text = written.text(rows)
     written.refuse_failing(text)
@@ -96,10 +97,10 @@ def _refuse_existing(project: Project, model: Model, path: Path, case: str, *, o
     is_there = (project.root / path).exists()
     if known and (known[0].location.path != path or others):
         hint = "Give the new one another name, with --case."
-        raise RequestError(f"case {case!r} of {model.name!r} is in {known[0].location}", hint=hint)
+        raise RequestError(f"case {case!r} of {model.name!r} is in {known[0].location}", hint=hint, code="FFT-311")
     if is_there and (not overwrite or others):
-        hint = "Give the new one another name, with --case" + (", or say --overwrite." if not others else ".")
-        raise RequestError(f"{path.as_posix()} is there already", hint=hint)
+        hint = "Give the new one another name, with --case" + (", or use --overwrite." if not others else ".")
+        raise RequestError(f"{path.as_posix()} already exists", hint=hint, code="FFT-311")
 
 
 def _refuse_personal(model: Model, inputs: Sequence[SampledRows]) -> None:
@@ -109,7 +110,8 @@ def _refuse_personal(model: Model, inputs: Sequence[SampledRows]) -> None:
         raise FftError(
             f"{', '.join(personal)} of {model.name!r} is tagged pii, and no column of its inputs: no case is written",
             where=model.location,
-            hint="Tag the columns of the inputs that it is made of with pii, too: then they get stand-ins.",
+            hint="Also tag the input columns that it comes from with pii: then the case has made-up values.",
+            code="FFT-512",
         )
 
 
@@ -140,7 +142,7 @@ class _Case:
         faked = [f"{given.node}.{name}" for given in self.inputs for name in given.faked]
         yield f"# Made by `fft utest --generate` from rows of the environment {self.project.env}."
         if faked:
-            yield f"# Stand-ins, and no values of the tables: {', '.join(faked)}."
+            yield f"# Made-up values, not from the tables: {', '.join(faked)}."
         yield f"model: {self.model.name}"
         yield "cases:"
         yield f"  - name: {yaml_cell(self.name)}"
@@ -165,9 +167,10 @@ class _Case:
         result = self._run(text)
         for mismatch in result.mismatches.values():
             raise FftError(
-                f"the rows of {self.model.name!r} cannot be written as YAML has them: {mismatch}",
+                f"the rows of {self.model.name!r} cannot be written as YAML: {mismatch}",
                 where=self.model.location,
                 hint="Write the case by hand.",
+                code="FFT-512",
             )
 
     def _run(self, text: str) -> UnitTestResult:

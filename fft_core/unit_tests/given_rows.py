@@ -41,8 +41,10 @@ def given_query(given: GivenRows, engine: Session, root: Path, known_types: Mapp
     rows = _Rows.of(given, root)
     columns = _columns(rows, {**known_types, **given.types}, engine)
     if not columns:
-        hint = "Say which columns it has, as in columns: {id: integer, name: string}."
-        raise FftError("an input without rows needs the types of its columns", where=given.location, hint=hint)
+        hint = "Declare its columns, as in columns: {id: integer, name: string}."
+        raise FftError(
+            "an input without rows needs the types of its columns", where=given.location, hint=hint, code="FFT-510"
+        )
     names = [engine.spelling.quoted(name) for name in columns]
     cast = engine.spelling.cast_to
     casts = [f"{cast(f'_ff_v.{name}', kind)} as {name}" for name, kind in zip(names, columns.values(), strict=True)]
@@ -136,8 +138,8 @@ class _Rows:
         return key if isinstance(key, str) else self.text({name: key}, name) or "null"
 
     def _impossible(self, name: str, value: object) -> FftError:
-        message = f"column {name!r} holds a value of type {type(value).__name__}, which no table can be given"
-        return FftError(message, where=self.given.location)
+        message = f"column {name!r} holds a value of type {type(value).__name__}, which a table cannot store"
+        return FftError(message, where=self.given.location, code="FFT-510")
 
     def kind(self, name: str, engine: Session) -> str:
         """Return the type of a column from its values, as the engine writes it; text if it has none."""
@@ -157,8 +159,8 @@ class _Rows:
             return str(kind)
         message = f"the type of column {name!r} is not clear: it holds {' and '.join(sorted(kinds))}"
         example = "json" if "mapping" in kinds else "string"
-        hint = f"Say its type, as in columns: {{{name}: {example}}}; the engine's own types are known, too."
-        raise FftError(message, where=self.given.location, hint=hint)
+        hint = f"Declare its type, as in columns: {{{name}: {example}}}; the engine's own types are known, too."
+        raise FftError(message, where=self.given.location, hint=hint, code="FFT-510")
 
 
 _KINDS: Mapping[type, str] = {
@@ -186,7 +188,7 @@ def _distinct(given: GivenRows, names: Iterable[str]) -> Sequence[str]:
         if seen.setdefault(key, name) != name:
             message = f"columns {seen[key]!r} and {name!r} differ only in case"
             hint = "Write one name, or declare both in `columns`, if they are two to the database."
-            raise FftError(message, where=given.location, hint=hint)
+            raise FftError(message, where=given.location, hint=hint, code="FFT-510")
     return list(seen.values())
 
 
@@ -195,7 +197,7 @@ def _csv_path(given: GivenRows, path: Path, root: Path) -> Path:
     found = next((candidate for candidate in candidates if candidate.is_file()), None)
     if found is None:
         hint = "Name it from the file of the tests, or from the project's folder; CSV text has a line with its columns."
-        raise FftError(f"the file {path} does not exist", where=given.location, hint=hint)
+        raise FftError(f"the file {path} does not exist", where=given.location, hint=hint, code="FFT-510")
     return found
 
 
@@ -204,6 +206,8 @@ def _csv(given: GivenRows, read: Callable[[], ListedRows]) -> _Rows:
         csv = read()
     except SeedError as error:
         said_where = f"line {error.line} of the CSV: " if error.line else "the CSV: "
-        raise FftError(said_where + error.problem.message, where=given.location, hint=error.problem.hint) from error
+        raise FftError(
+            said_where + error.problem.message, where=given.location, hint=error.problem.hint, code="FFT-510"
+        ) from error
     rows = [dict(zip(csv.names, row, strict=True)) for row in zip(*csv.columns, strict=True)]
     return _Rows(given, csv.names, rows, is_csv=True)

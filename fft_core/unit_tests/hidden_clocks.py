@@ -30,7 +30,7 @@ def refuse_hidden_clocks(engine: Session, sql: str, given: Iterable[Relation], w
     """
     hidden = next(_Hidden(engine, frozenset(map(_place, given))).of(sql), None)
     if hidden is not None:
-        raise ModelError(f"freeze: time cannot be frozen in {hidden}", where=where, hint=_HINT)
+        raise ModelError(f"freeze: time cannot be frozen in {hidden}", where=where, hint=_HINT, code="FFT-511")
 
 
 def _place(relation: Relation) -> tuple[str, ...]:

@@ -71,7 +71,7 @@ def select_unit_tests(
         RequestError: `model` is not a model, or no case has that name.
     """
     if model is not None and model_name(model) not in project.models:
-        raise RequestError(f"{model!r} is not a model", hint=nearest(model_name(model), project.models))
+        raise RequestError(f"{model!r} is not a model", hint=nearest(model_name(model), project.models), code="FFT-301")
     wanted = None if model is None else model_name(model)
     tests = [
         test
@@ -82,7 +82,7 @@ def select_unit_tests(
     if case is not None and not found:
         names = [test.name for test in tests]
         hint = nearest(case, names) or (f"There are {', '.join(names)}." if names else "The project has no unit tests.")
-        raise RequestError(f"no unit test has the case {case!r}", hint=hint)
+        raise RequestError(f"no unit test has the case {case!r}", hint=hint, code="FFT-301")
     return found
 
 
@@ -247,7 +247,7 @@ def _create(warehouse: Warehouse, model: Model, given: GivenRows) -> None:
     except StatementError as error:
         message = f"the rows of {given.nodes[0]} cannot be stored: {error.problem.message}"
         hint = _type_hint(given)
-        raise FftError(message, where=given.location, hint=hint) from error
+        raise FftError(message, where=given.location, hint=hint, code="FFT-510") from error
 
 
 def _type_hint(given: GivenRows) -> str:

@@ -80,7 +80,7 @@ class _Sampling:
         """Sample one input."""
         engine, relation = self._warehouse.engine, self._warehouse.relation(node)
         if relation not in engine.inspect([relation]):
-            said = f"{relation} is not there: no rows to take"
+            said = f"{relation} does not exist: no rows to copy"
             raise MissingRelationError(said, hint=how_to_get(self._warehouse, node))
         columns = engine.columns(engine.spelling.select_all(relation))
         found = engine.fetch(self._query(node, relation, columns))

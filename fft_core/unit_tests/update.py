@@ -72,6 +72,8 @@ def _as_written(path: Path, change: Callable[[str], str]) -> str:
 class UpdateRefusedError(FftError):
     """The rows of a case cannot be updated in place."""
 
+    default_code = "FFT-512"
+
 
 def _updated(text: str, result: UnitTestResult, model: str, mismatch: Mismatch) -> str:
     """Return the text of a file with new rows in one expectation. Raises UpdateRefusedError."""
@@ -147,7 +149,7 @@ class _Case:
             last = self._result.test.model
             found = [model_name(r.value) if (r := _value(n, "relation")) is not None else last for n in expect.value]
             if model not in found:
-                raise self.refused(f"what is expected of {model!r} is not written in the case")
+                raise self.refused(f"the case has no rows for {model!r}")
             self.keys = ("cases", self._index, "expect", found.index(model), "rows")
             expect = expect.value[found.index(model)]
         rows = _value(expect, "rows")

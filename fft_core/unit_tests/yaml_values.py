@@ -54,7 +54,11 @@ def yaml_value(value: object) -> object:
         case Mapping():
             return {yaml_value(key): yaml_value(item) for key, item in value.items()}
         case bytes() | bytearray() | memoryview():
-            raise FftError("a column holds bytes, which no unit test can be given", hint="Leave it out of the model.")
+            raise FftError(
+                "a column holds bytes, which no unit test can be given",
+                hint="Leave it out of the model.",
+                code="FFT-512",
+            )
     return str(value)
 
 

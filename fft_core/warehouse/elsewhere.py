@@ -46,7 +46,7 @@ class Elsewhere:
             if type(error) is not EngineError:  # its subclasses are errors of the database
                 raise
             said = f"the environment {self.env!r} cannot be read here: {error.problem.message}"
-            raise RequestError(said, hint=error.problem.hint) from error
+            raise RequestError(said, hint=error.problem.hint, code="FFT-223") from error
         there = Warehouse.over(self.project, engine, self.compiler, self.masker)
         fold = spec_of(self.profile.engine).folded
         others = {node.name for node in self.project.stored()}
@@ -54,8 +54,9 @@ class Elsewhere:
         if all(fold(there.place(name)) == fold(here.place(name)) for name in nodes):
             place = engine.relation("").parts
             raise RequestError(
-                f"the environment {self.env!r} lies in the same place as {here.project.env!r}: {'.'.join(place)}",
-                hint=_variables_hint(self.profile, here.project) or "Give them a schema, or a file, of their own.",
+                f"the environment {self.env!r} is in the same place as {here.project.env!r}: {'.'.join(place)}",
+                hint=_variables_hint(self.profile, here.project) or "Use another schema or file for one of them.",
+                code="FFT-223",
             )
         return there
 
@@ -69,10 +70,14 @@ def find_elsewhere(project: Project, env: str) -> Elsewhere:
     """
     names = project.profiles.names()
     if env == project.env and not project.profiles.is_placed:
-        raise RequestError(f"{env!r} is the environment that this is", hint=f"Name another one: {_list(names, env)}.")
+        raise RequestError(
+            f"{env!r} is the current environment", hint=f"Name another one: {_list(names, env)}.", code="FFT-303"
+        )
     if env not in names:
         hint = nearest(env, names) or f"Name one of profiles.yml: {_list(names, project.env)}."
-        raise RequestError(f"there is no environment {env!r}: profiles.yml has no such profile", hint=hint)
+        raise RequestError(
+            f"the environment {env!r} does not exist: profiles.yml has no such profile", hint=hint, code="FFT-303"
+        )
     environment = project.environment
     given = None if isinstance(environment, Environment) else environment
     variables = dict(project.variables)
@@ -81,7 +86,8 @@ def find_elsewhere(project: Project, env: str) -> Elsewhere:
     if profile.engine != project.engine:
         raise RequestError(
             f"the environment {env!r} is on {profile.engine}, and {project.env!r} on {project.engine}",
-            hint="Only an environment on the same engine can be read beside this one.",
+            hint="Only an environment on the same engine can be read together with this one.",
+            code="FFT-303",
         )
     other = load_project(project.root, env, engine=project.engine, variables=variables, environment=given)
     masker = Masker(project_masker(project).values | project_masker(other).values)
@@ -96,4 +102,4 @@ def _variables_hint(profile: Profile, project: Project) -> str | None:
     """Return a hint with the environment variables that override the places of all profiles; None if none is set."""
     settings = spec_of(profile.engine).settings.values()
     given = [setting.variable for setting in settings if project.environment.get(setting.variable)]
-    return f"{', '.join(given)} is set, and wins over each profile." if given else None
+    return f"{', '.join(given)} is set, and overrides every profile." if given else None

@@ -39,7 +39,7 @@ _COLUMNS = "node_name, relation, data_version, stamp, row_count, checks, built_a
 _PLACE = "fingerprint, project, environment, relation_path"
 _MORE_COLUMNS = ("", "", "fingerprint", _PLACE, f"{_PLACE}, attached", f"{_PLACE}, attached, measures")
 _BUILT_AT = _COLUMNS.split(", ").index("built_at")
-_HINT = "`fft cache clear --all` removes all build records: every model is built once more then."
+_HINT = "`fft cache clear --all` removes all build records: then every model is built once more."
 
 
 def read_records(engine: Session, place: Callable[[str], str] | None = None) -> Mapping[str, BuildRecord]:
@@ -355,6 +355,7 @@ def _refuse_newer(engine: Session) -> int:
             f"the build records were written by a newer version of FFT (format {number}, this one knows "
             f"{len(_MIGRATIONS)})",
             hint="Upgrade fft-dagster.",
+            code="FFT-701",
         )
     return number
 
@@ -371,7 +372,7 @@ def _record(row: Row, table: str) -> BuildRecord:
         if not isinstance(node, str):
             raise ValueError(f"node_name is {node!r}")
         if rows is not None and not isinstance(rows, int):
-            raise ValueError(f"row_count is {rows!r}, which is no number")
+            raise ValueError(f"row_count is {rows!r}, which is not a number")
         fingerprint = Fingerprint.from_json(parts) if parts else None
         if not isinstance(built_at, datetime):
             raise ValueError(f"built_at is {built_at}")
@@ -382,7 +383,7 @@ def _record(row: Row, table: str) -> BuildRecord:
     except (TypeError, ValueError) as error:
         raise StateError(
             f"the build record of {node!r} in {table} cannot be read: {error}",
-            hint=f"Delete its row from {table}: the model is built once more then. {_HINT}",
+            hint=f"Delete its row from {table}: then the model is built once more. {_HINT}",
         ) from error
     return BuildRecord(
         node,

@@ -126,11 +126,11 @@ class ThreadExecutor(Executor):
 @executor(
     name="threads",
     config_schema={
-        "max_concurrent": Field(int, default_value=0, description="Steps at once; 0: one a processor, at least 4."),
+        "max_concurrent": Field(int, default_value=0, description="Steps at once; 0: one per processor, at least 4."),
         "tag_concurrency_limits": get_tag_concurrency_limits_config(),  # type: ignore[no-untyped-call]
         "retries": get_retries_config(),  # type: ignore[no-untyped-call]
         "keep_going": Field(bool, default_value=True, description="Whether a failure leaves other branches running."),
-        "cancel_grace_seconds": Field(float, default_value=20.0, description="For running steps, once terminated."),
+        "cancel_grace_seconds": Field(float, default_value=20.0, description="For running steps, after a termination."),
     },
 )
 def thread_executor(init_context: InitExecutorContext) -> ThreadExecutor:

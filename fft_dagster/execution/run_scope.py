@@ -28,6 +28,7 @@ def refuse_processes(context: AssetExecutionContext, project: Project) -> None:
             f"the project {project.name} has hooks, and the executor {name!r} runs each step in a process of its own",
             where=project.hooks[0].location,
             hint="Run it by the thread executor, which build_definitions sets, or by Dagster's in_process_executor.",
+            code="FFT-900",
         )
 
 

@@ -15,5 +15,6 @@ def require_supported_dagster(installed: str | None = None) -> None:
         return
     raise UnsupportedDagsterError(
         f"Dagster {installed} is installed, but fft_dagster's executor and storage build on private interfaces of "
-        "Dagster, which are tried with dagster>=1.13.21,<1.14 only. Hint: pip install 'dagster>=1.13.21,<1.14'"
+        "Dagster, which are tested with dagster>=1.13.21,<1.14 only [FFT-901]. "
+        "Hint: pip install 'dagster>=1.13.21,<1.14'"
     )

@@ -9,6 +9,7 @@ import dagster as dg
 from dagster_shared.error import SerializableErrorInfo
 
 from fft_core.engines.spec.masking import Masker
+from fft_core.error_codes import UNEXPECTED
 from fft_core.run.outcomes import RunEnded, RunEvent, StepEnded, StepStarted, Terminating, Unexpected
 from fft_core.run.results import NodeRunResult, RunError
 from fft_core.run.steps import StepOutcomes
@@ -79,7 +80,8 @@ class RunFollower:
             yield self._outcomes.end(found)
         else:  # user code fails as an FftError
             message = innermost(error) if error else "it failed"
-            yield self._outcomes.end(StepEnded(replace(step, status="failed", error=RunError(message=message))))
+            failed = RunError(message=message, code=UNEXPECTED)
+            yield self._outcomes.end(StepEnded(replace(step, status="failed", error=failed)))
             yield Unexpected(f"{step.name}: {message}", error.to_string() if error else "")
 
 

@@ -56,9 +56,11 @@ def instance_home(root: Path) -> Path:
     named = os.environ.get("DAGSTER_HOME")
     if named:
         if not (Path(named).is_absolute() and Path(named).is_dir()):
-            hint = "Unset it for a history in the project's own folder."
+            hint = "Unset it to keep the history in the project's folder."
             raise FftError(
-                f"DAGSTER_HOME must be the absolute path of a folder that is there, not {named!r}", hint=hint
+                f"DAGSTER_HOME must be the absolute path of an existing folder, not {named!r}",
+                hint=hint,
+                code="FFT-902",
             )
         return Path(named)
     home = root / FOLDER
@@ -68,7 +70,7 @@ def instance_home(root: Path) -> Path:
         _write(home / "dagster.yaml", text)
         _write(home / QUIET_FILE, text + _NO_CAPTURE)
     except OSError as error:
-        raise FftError(f"the history of runs cannot be kept in {home}: {error.strerror}") from error
+        raise FftError(f"the history of runs cannot be kept in {home}: {error.strerror}", code="FFT-902") from error
     return home
 
 

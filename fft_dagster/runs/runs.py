@@ -57,11 +57,11 @@ def readable_history(home: Path) -> Iterator[None]:
     except (OSError, sqlite3.DatabaseError, DatabaseError) as error:
         said = str(error).splitlines()[0]
         hint = (
-            "Repair or move away what is in it."
+            "Repair the files in it, or move them away."
             if os.environ.get("DAGSTER_HOME")
-            else ("fft clean --history removes it: what was built stays, and is known.")
+            else ("fft clean --history removes it; tables and build records stay.")
         )
-        raise FftError(f"the history of runs in {home} cannot be read: {said}", hint=hint) from error
+        raise FftError(f"the history of runs in {home} cannot be read: {said}", hint=hint, code="FFT-902") from error
 
 
 def run_work(

@@ -32,6 +32,7 @@ def refuse_other_settings(tags: Mapping[str, str], project: Project) -> None:
         f"this run was made by `fft {tags.get(COMMAND_TAG, 'build')}` for {what}, and these definitions are loaded for "
         f"{project.env!r}",
         hint="Call the command again, or open the UI with the same settings: fft dev --env NAME --vars KEY=VALUE.",
+        code="FFT-906",
     )
 
 

@@ -29,7 +29,7 @@ def open_ui(
         FftError: the UI is not installed, is open already, or cannot listen there.
     """
     if find_spec("dagster_webserver") is None:
-        raise FftError("the Dagster UI is not installed", hint='pip install "fft-dagster[ui]"')
+        raise FftError("the Dagster UI is not installed", hint='pip install "fft-dagster[ui]"', code="FFT-901")
     home = instance_home(project.root)
     *location, _ = code_location(project.root)
     environment = {

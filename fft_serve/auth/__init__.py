@@ -1,1 +1,1 @@
-"""Who asks: hashed tokens, JSON web tokens, scopes, and conditions on rows by claims."""
+"""Authentication and authorization: hashed tokens, JSON web tokens, scopes, and conditions on rows by claims."""

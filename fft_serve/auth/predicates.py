@@ -38,7 +38,7 @@ class Predicate:
 
 
 def read_predicate(sql: str, dialect: str, model: str) -> Predicate:
-    """Read a condition. Raises FftError for what is not one condition over the columns of the model."""
+    """Read a condition. Raises FftError if it is not one condition over the columns of the model."""
     import sqlglot
     from sqlglot import exp
     from sqlglot.errors import SqlglotError
@@ -46,13 +46,15 @@ def read_predicate(sql: str, dialect: str, model: str) -> Predicate:
     try:
         (tree,) = sqlglot.parse(sql, read=dialect) or [None]
     except (SqlglotError, ValueError) as error:
-        raise FftError(f"{model}: serve.where cannot be read: {str(error).partition(chr(10))[0]}") from error
+        raise FftError(
+            f"{model}: serve.where cannot be read: {str(error).partition(chr(10))[0]}", code="FFT-911"
+        ) from error
     if not isinstance(tree, exp.Expression) or tree.find(exp.Query, exp.Table, exp.DDL, exp.DML, exp.Command):
-        raise FftError(f"{model}: serve.where must be one condition over the columns of the model")
+        raise FftError(f"{model}: serve.where must be one condition over the columns of the model", code="FFT-911")
     names = []
     for place in list(tree.find_all(exp.Placeholder)):
         if not place.name or not place.name.isidentifier():
-            raise FftError(f"{model}: serve.where has a placeholder without a name")
+            raise FftError(f"{model}: serve.where has a placeholder without a name", code="FFT-911")
         names.append(place.name)
     mark = "_ff_claim_"
     for index, place in enumerate(list(tree.find_all(exp.Placeholder))):

@@ -1,4 +1,4 @@
-"""Who asks, and what they may do."""
+"""The caller of a request, and their permissions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SCOPES = (CATALOG, MODEL, BUILD, PII)
 
 @dataclass(frozen=True)
 class Subject:
-    """Who asks.
+    """The caller of a request.
 
     Attributes:
         name: The name of the token, or the subject of a JSON web token.
@@ -42,7 +42,7 @@ class Subject:
             raise ProblemError("forbidden", f"the token does not have the scope {scope}", scope=scope)
 
 
-# without tokens, whoever can reach the loopback interface of this machine could also read its files
+# without tokens, anybody who can reach the loopback interface of this machine could also read its files
 OPEN = Subject("loopback", frozenset((CATALOG, MODEL, BUILD)))
 
 

@@ -65,7 +65,9 @@ def create_token(
     """Add a token to the file, and return it; it cannot be read again. Raises RequestError, ArtifactError."""
     tokens = read_tokens(path)
     if any(token.name == name for token in tokens):
-        raise RequestError(f"there is a token {name!r} already", hint="Revoke it first, or choose another name.")
+        raise RequestError(
+            f"there is a token {name!r} already", hint="Revoke it first, or choose another name.", code="FFT-912"
+        )
     identity, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
     now = datetime.now(UTC).isoformat(timespec="seconds")
     _write(path, (*tokens, Token(identity, name, _hashed(secret), scopes, claims, now, expires_at)))
@@ -77,7 +79,9 @@ def revoke_token(path: Path, name: str) -> None:
     tokens = read_tokens(path)
     kept = tuple(token for token in tokens if token.name != name)
     if len(kept) == len(tokens):
-        raise RequestError(f"there is no token {name!r}", hint=nearest(name, [token.name for token in tokens]))
+        raise RequestError(
+            f"there is no token {name!r}", hint=nearest(name, [token.name for token in tokens]), code="FFT-912"
+        )
     _write(path, kept)
 
 
@@ -102,4 +106,4 @@ def _write(path: Path, tokens: tuple[Token, ...]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         replace_file(path, content.encode(), mode=_FOR_OWNER)
     except OSError as error:
-        raise ArtifactError(f"cannot write {path}: {error.strerror}") from error
+        raise ArtifactError(f"cannot write {path}: {error.strerror}", code="FFT-711") from error

@@ -28,7 +28,7 @@ class WebTokens:
         return self._settings.secret_key is not None or self._settings.jwks_url is not None
 
     def subject(self, text: str) -> Subject | None:
-        """Return who a token is of; None if it is not valid, whatever the reason."""
+        """Return the owner of a token; None if the token is not valid, for any reason."""
         import jwt
 
         try:

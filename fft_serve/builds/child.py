@@ -29,7 +29,7 @@ _STATUS = {0: "succeeded", 2: "blocked", INTERRUPTED: "cancelled"}
 
 @dataclass(frozen=True)
 class Order:
-    """What the process is to do.
+    """The task of the process.
 
     Attributes:
         folder: The folder of the build.

@@ -85,7 +85,7 @@ class BuildEndpoints:
         return json_response(await self._service.run(build.as_json))
 
     async def cancel(self, identity: str, request: Request) -> Response:
-        """Tell a build to end: running statements are cancelled, and what is published stays."""
+        """Cancel a build: running statements are cancelled, and what is published stays."""
         await self._service.subject(request, BUILD)
         refuse_parameters(request)
         build = self._store.find(identity)

@@ -14,7 +14,7 @@ GROUP = "fft.faces"
 
 
 class Face(Protocol):
-    """What a build needs of a scheduler."""
+    """The functions of a scheduler that a build needs."""
 
     def run(self, project: Project, work: Work, planned: Run) -> Iterator[RunEvent]:
         """Run the work in this process; yield what happens."""
@@ -27,5 +27,7 @@ def face() -> Face:
     """Import the first installed scheduler. Raises FftError."""
     found = declared(GROUP)
     if not found:
-        raise FftError("no scheduler is installed that could run models", hint="pip install fft-dagster")
+        raise FftError(
+            "no scheduler is installed that could run models", hint="pip install fft-dagster", code="FFT-305"
+        )
     return cast("Face", found[min(found)][0].load("the scheduler"))

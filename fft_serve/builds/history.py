@@ -67,12 +67,12 @@ class History:
     def _unknown_to_scheduler(self, loaded: Loaded, known: set[str], last: RunResults | None) -> list[dict[str, Any]]:
         """Return builds that have no run yet or needed none, and the last run if the scheduler does not have it."""
         found, seen = list[dict[str, Any]](), set(known)
-        if last is not None and last.run_id not in known and _past_run(loaded, last.run_id) is None:
+        if last is not None and last.run_id not in known and not _is_past(loaded, last.run_id):
             found.append(_last_summary(last))
-            seen.add(last.run_id)
+            seen |= {last.run_id} if last.run_id is not None else set()
         for said in self._builds():
             run_id = said["run_id"]
-            if run_id is None or (run_id not in seen and _past_run(loaded, run_id) is None):
+            if run_id not in seen and not _is_past(loaded, run_id):
                 found.append(_build_summary(said))
         return found
 
@@ -103,6 +103,10 @@ def _past_run(loaded: Loaded, run_id: str) -> PastRun | None:
     except FftError as error:
         raise ProblemError("unavailable", loaded.masker(error.problem.message)) from error
     return found
+
+
+def _is_past(loaded: Loaded, run_id: str | None) -> bool:
+    return run_id is not None and _past_run(loaded, run_id) is not None
 
 
 def _past_summary(run: PastRun, build: Mapping[str, Any] | None, last: RunResults | None) -> dict[str, Any]:

@@ -51,7 +51,7 @@ def read_build_request(content_type: str, body: bytes) -> BuildRequest:
         raise ProblemError("bad_body", "the body must be an object")
     for name, value in said.items():
         if name not in _KEYS:
-            raise ProblemError("bad_body", f"there is no key {name!r}: there is {', '.join(_KEYS)}")
+            raise ProblemError("bad_body", f"unknown key {name!r}; the keys are {', '.join(_KEYS)}")
         if type(value) is not _KEYS[name] or (isinstance(value, str) and ("\0" in value or len(value) > 1000)):
             raise ProblemError("bad_body", f"{name} must be {'true or false' if name == 'rebuild' else 'a text'}")
     return BuildRequest(said.get("select") or None, said.get("rebuild", False))
@@ -135,7 +135,7 @@ class Launcher:
 
 
 def cancel(build: Build) -> None:
-    """Tell the process of a build to end, as Ctrl-C does. Raises ProblemError if it has ended."""
+    """Cancel the process of a build, as Ctrl-C does. Raises ProblemError if it has ended."""
     status = build.status()
     if status in ENDED:
         raise ProblemError("conflict", f"the build has ended: {status}")

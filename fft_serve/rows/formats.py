@@ -43,7 +43,7 @@ class Writer(Protocol):
 
 
 class JsonRows:
-    """Spells the rows of a schema as JSON objects.
+    """A renderer of rows of one schema as JSON objects.
 
     Args:
         schema: The columns.
@@ -166,7 +166,7 @@ def values_of(column: Any) -> Sequence[Any]:
 
 
 def spelling_of(kind: Any) -> Spell:
-    """Return what spells the values of an Arrow type, which are not NULL, as JSON."""
+    """Return the function that renders values of an Arrow type, except NULL, as JSON."""
     import pyarrow as pa
 
     types: Any = pa.types

@@ -20,7 +20,7 @@ _MOST_VALUES = 1000
 
 @dataclass(frozen=True)
 class Visible:
-    """What one reader may see of a model.
+    """The part of a model that one reader may see.
 
     Attributes:
         columns: The columns that can be selected and compared.

@@ -1,4 +1,4 @@
-"""What can be asked of a column, by its type: which operators, and which texts are values of it."""
+"""The filters of a column by its type: its operators, and the texts that are valid values."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _MOST_DIGITS = 38
 
 @dataclass(frozen=True)
 class Kind:
-    """What a column is for filters: its family, and the type that values are cast to."""
+    """The kind of a column for filters: its family, and the type that values are cast to."""
 
     family: Family
     cast: str

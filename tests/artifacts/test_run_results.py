@@ -85,8 +85,16 @@ def test_what_is_written_follows_the_schema(tmp_path: Path) -> None:
     validate(value, "run_results")
     assert value["results"][1]["error"] == {
         "message": "no such column: é", "file": "models/orders.ff.sql", "line": 3, "hint": "Look.",
+        "code": "FFT-400",
     }  # fmt: skip
     assert value["results"][0]["started_at"] == "2026-01-31T12:30:05.250000Z"
+
+
+def test_errors_of_older_files_have_no_code(tmp_path: Path) -> None:
+    path = write_run_results(tmp_path, RUN)
+    assert [result.error.code for result in read_run_results(tmp_path).results if result.error] == ["FFT-400"]
+    path.write_text(path.read_text(encoding="utf-8").replace(', "code": "FFT-400"', ""), encoding="utf-8")
+    assert [result.error.code for result in read_run_results(tmp_path).results if result.error] == [None]
 
 
 @pytest.mark.parametrize(
@@ -108,20 +116,29 @@ def test_the_outcome_by_which_a_node_is_selected(result: NodeRunResult, outcome:
 
 
 def test_results_that_are_not_there(tmp_path: Path) -> None:
-    with pytest.raises(ArtifactError, match=r"(?s)run_results.json is not there\n    hint: fft build and fft test"):
+    with pytest.raises(
+        ArtifactError,
+        match=(
+            r"(?s)run_results.json does not exist \[FFT-\d+\]\n    hint: fft "
+            r"build and fft test"
+        ),
+    ):
         read_run_results(tmp_path)
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"metadata__schema": "fft.run_results/9"}, "is of the schema 'fft.run_results/9', not 'fft.run_results/1'"),
+        (
+            {"metadata__schema": "fft.run_results/9"},
+            "has the schema 'fft.run_results/9', not 'fft.run_results/1'",
+        ),
         ({"results__0__status": "done"}, r"results\[0\].status is 'done', not one of built, reused"),
-        ({"results__1__rows": "many"}, r"results\[1\].rows is \"many\", which is of another type"),
-        ({"results__1__rows": True}, r"results\[1\].rows is true, which is of another type"),
+        ({"results__1__rows": "many"}, r"results\[1\].rows is \"many\", which has another type"),
+        ({"results__1__rows": True}, r"results\[1\].rows is true, which has another type"),
         ({"results__0__started_at": "noon"}, r"results\[0\].started_at is 'noon', not a time"),
         ({"results__0__checks": [7]}, r"results\[0\].checks\[0\] is not an object"),
-        ({"results": {}}, "results is {}, which is of another type"),
+        ({"results": {}}, "results is {}, which has another type"),
     ],
 )
 def test_a_value_that_cannot_be_read_is_named(tmp_path: Path, changes: dict[str, object], message: str) -> None:

@@ -283,7 +283,7 @@ def test_a_type_is_what_the_engine_takes_it_for(engine: Session, promised: str, 
     fill(engine, "(null, 'a')", kind)
     result = judge(engine, ColumnTypes((("x", promised),)))
     assert result.failing_rows == failing, result.first_row
-    assert not failing or result.summary.startswith("1 column is not as promised: x is ")
+    assert not failing or result.summary.startswith("1 column is not as declared: x is ")
 
 
 def test_columns_that_are_missing_or_too_many_are_not_as_promised(engine: Session) -> None:
@@ -291,8 +291,8 @@ def test_columns_that_are_missing_or_too_many_are_not_as_promised(engine: Sessio
     result = judge(engine, ColumnTypes((("X", "integer"), ("y", "text")), exact=True))
     assert result.failing_rows == 2
     assert [row[0] for row in result.sample] == ["y", "g"]
-    assert result.summary.startswith("2 columns are not as promised: y is missing; g (")
-    assert result.summary.endswith(") is not promised")
+    assert result.summary.startswith("2 columns are not as declared: y is missing; g (")
+    assert result.summary.endswith(") is not declared")
     assert result.first_row == "column_name = y, promised = text, found = NULL"
     assert judge(engine, ColumnTypes((("X", "integer"),))).passed, "others may be there"
 
@@ -328,7 +328,7 @@ def test_an_expression_that_cannot_be_evaluated_is_named(engine: Session) -> Non
 @pytest.mark.parametrize(
     ("rule", "before", "failing", "said"),
     [
-        (Drift("mean", "x", 0.5), {}, 0, "passed: the first build that measures it"),
+        (Drift("mean", "x", 0.5), {}, 0, "passed: first build with this measure"),
         (Drift("mean", "x", 0.5), {"mean": 4.0}, 0, "passed"),
         (Drift("mean", "x", 0.5), {"mean": 3.9}, 1, "3.9 before, 6 now"),
         (Drift("mean", "x", 0.5), {"mean": -6.0}, 1, "-6 before, 6 now"),

@@ -165,7 +165,7 @@ def test_rows_that_no_table_can_hold_are_said_to_be_lost(tmp_path: Path, postgre
     with checked(tmp_path, Target(postgres_dsn), files) as shop:
         (result,) = results_of(shop, "users")
         assert (result.failing_rows, result.blocks, result.failures) == (2, True, None)
-        assert "the rows could not be kept: " in result.where_kept
+        assert "the failing rows could not be stored: " in result.where_kept
 
 
 def check_of(node: str, name: str) -> Check:
@@ -221,7 +221,7 @@ def test_the_command_line(tmp_path: Path, target: Target) -> None:
         assert "1 removed" in (said := fft("clean", str(tmp_path), "--failures"))
         assert name in said
         assert "nothing to remove" in fft("clean", str(tmp_path), "--failures")
-        assert "call the command twice" in fft("clean", str(tmp_path), "--failures", "--orphans")
+        assert "run the command twice" in fft("clean", str(tmp_path), "--failures", "--orphans")
         loaded(
             tmp_path, {**SHOP, "profiles.yml": profile, "project.yml": written.replace("id}", "id, severity: warn}")}
         )

@@ -26,7 +26,7 @@ FLAT = {
     ),
     r"type: matches_regex, column: name, pattern: '^\w\d$'": r"name matches ^\w\d$, or is NULL",
     "type: expression, expression: id > 0": "id > 0 is true or NULL",
-    "type: not_constant, column: id": "id has more than one value; NULL is none",
+    "type: not_constant, column: id": "id has more than one value; NULL does not count",
     "type: sum_between, column: id, min: 1, max: 9.5": "the sum of id is at least 1 and at most 9.5",
     "type: recency, column: at, group_by: name, max_delay_minutes: 60": (
         "the latest at for each name is at most 60 minutes old"
@@ -132,7 +132,7 @@ def test_a_promise_that_is_broken_is_not_published(tmp_path: Path, target: Targe
         files = {**SHOP, "project.yml": project("type: column_types, columns: {id: text}"), "profiles.yml": profile}
         with opened(tmp_path, files) as shop:
             shop.build("raw")
-            with pytest.raises(CheckFailedError, match=r"orders is not published: .*1 column is not as promised"):
+            with pytest.raises(CheckFailedError, match=r"orders is not published: .*1 column is not as declared"):
                 shop.build("orders")
             assert shop.warehouse.relation("orders") not in shop.warehouse.engine.inspect(
                 [shop.warehouse.relation("orders")]
@@ -159,7 +159,7 @@ def test_drift_from_build_to_build(tmp_path: Path, target: Target) -> None:
                 assert [r.passed for r in published] == [True], "it is compared with the build before, again"
                 return results[0].passed, results[0].summary
 
-        assert built(1) == (True, "passed: the first build that measures it, there is nothing to compare with")
+        assert built(1) == (True, "passed: first build with this measure, nothing to compare with")
         with pytest.raises(CheckFailedError, match=r"1 before, 3 now"):
             built(3)
         with pytest.raises(CheckFailedError, match=r"1 before, 3 now"):
@@ -221,29 +221,32 @@ def test_what_a_view_measures_is_kept_when_what_it_reads_is_built(tmp_path: Path
 @pytest.mark.parametrize(
     ("test", "said"),
     [
-        ("type: betwen, column: id", "unknown type 'betwen'. Did you mean 'between' or"),
-        ("type: unique, column: []", "tests.0.column: Value should have at least 1 item after validation, not 0"),
-        ("type: between, column: id, minimum: 1", "unknown key 'minimum' in tests.0. Did you mean 'min'?"),
-        ("type: between, column: id", "give min, max, or both"),
-        ("type: between, column: id, min: 2, max: 1", "max (1) is below min (2)"),
-        ("type: between, column: id, min: 1, max: 2024-01-01", "min and max are of two kinds"),
-        ("type: between, column: id, min: a", "'a' is not a bound: write a number, or a date as 2024-12-31"),
+        ("type: betwen, column: id", "unknown type 'betwen' [FFT-151]. Did you mean 'between' or"),
+        (
+            "type: unique, column: []",
+            "tests.0.column: Value should have at least 1 item after validation, not 0 [FFT-150]",
+        ),
+        ("type: between, column: id, minimum: 1", "unknown key 'minimum' in tests.0 [FFT-101]. Did you mean 'min'?"),
+        ("type: between, column: id", "set min, max, or both [FFT-150]"),
+        ("type: between, column: id, min: 2, max: 1", "max (1) is below min (2) [FFT-150]"),
+        ("type: between, column: id, min: 1, max: 2024-01-01", "min and max have two types"),
+        ("type: between, column: id, min: a", "'a' is not a bound: write a number, or a date as 2024-12-31 [FFT-150]"),
         ("type: between, column: id, min: .nan", "nan is not a bound"),
         ("type: between, column: id, min: yes", "True is not a bound"),
         ("type: matches_regex, column: id, pattern: '(?=a)'", "the pattern '(?=a)' has (?="),
         ("type: matches_regex, column: id, patern: a", "unknown key 'patern'"),
-        ("type: expression", "missing key 'expression' in tests.0"),
-        ("type: recency, column: id, max_delay_minutes: 1", "missing key 'group_by' in tests.0"),
-        ("type: recency, column: id, group_by: a, max_delay_minutes: 0", "greater than 0"),
+        ("type: expression", "missing key 'expression' in tests.0 [FFT-105]"),
+        ("type: recency, column: id, max_delay_minutes: 1", "missing key 'group_by' in tests.0 [FFT-105]"),
+        ("type: recency, column: id, group_by: a, max_delay_minutes: 0", "greater than 0 [FFT-150]"),
         ("type: column_types, columns: {}", "at least 1 item"),
-        ("type: column_types, columns: {a: text, A: text}", "the column 'a' is promised twice"),
-        ("type: drift, measure: mean", "mean is measured of a column: give column"),
-        ("type: drift, column: id", "give measure: mean, null_share or distinct of the column"),
-        ("type: drift, column: id, measure: row_count", "row_count is that of the table"),
-        ("type: drift, measure: median, column: id", "unknown value 'median'. Did you mean 'mean'?"),
+        ("type: column_types, columns: {a: text, A: text}", "the column 'a' is declared twice"),
+        ("type: drift, measure: mean", "mean is a measure of a column: set column [FFT-150]"),
+        ("type: drift, column: id", "set measure to mean, null_share or distinct [FFT-150]"),
+        ("type: drift, column: id, measure: row_count", "row_count measures the table"),
+        ("type: drift, measure: median, column: id", "unknown value 'median' [FFT-150]. Did you mean 'mean'?"),
         ("type: drift, max_change: -1", "greater than or equal to 0"),
-        ("type: drift, scope: delta", "unknown value 'delta'"),
-        ("type: row_count_equals, to: raws", "'raws' is not a model, seed or source. Did you mean 'raw'?"),
+        ("type: drift, scope: delta", "unknown value 'delta' [FFT-150]"),
+        ("type: row_count_equals, to: raws", "'raws' is not a model, seed or source [FFT-113]. Did you mean 'raw'?"),
         ("type: row_count_equals, column: id, to: raw", "tests.0.column"),
     ],
 )
@@ -264,7 +267,7 @@ def test_all_problems_are_said_at_once(tmp_path: Path) -> None:
 def test_a_source_has_no_build_to_compare_with(tmp_path: Path) -> None:
     source = SOURCE.format(schema="main").replace("row_count_equals: {to: orders}", "drift")
     (said,) = problems(tmp_path, {**SHOP, "sources.yml": source})
-    assert "drift compares a build with the one before, and crm.users is not built here" in said
+    assert "drift compares a build with the one before, and crm.users is not built here [FFT-150]" in said
     assert said.startswith("sources.yml:9: ")
 
 

@@ -66,6 +66,7 @@ SARIF: dict[str, Any] = {
                 "message": {"$ref": "#/definitions/message"},
                 "locations": {"type": "array", "minItems": 1, "items": {"$ref": "#/definitions/location"}},
                 "partialFingerprints": {"type": "object", "additionalProperties": {"type": "string"}},
+                "properties": {"type": "object"},
             },
         },
         "location": {

@@ -143,10 +143,11 @@ def test_a_failing_check_ends_with_2_and_a_failing_model_with_1(tmp_path: Path) 
         "skipped loud",
         "users: blocked",
         "1 built, 1 blocked, 1 skipped; checks: 1 failed; N s",
-        "next: mend that, and call `fft build` again: it builds only what is not built yet",
+        "next: correct the error and call `fft build` again; it builds only the rest",
     ]
     assert finished.err.strip() == (
-        "error: users: project.yml:4: users is not published: 1 check(s) failed: accepted_values_id: 1 of 2 rows fail\n"
+        "error: users: project.yml:4: users is not published: 1 check(s) failed: accepted_values_id: 1 of 2 rows "
+        "fail [FFT-500]\n"
         "    hint: The first of them: id = 2, email = b@x.at"
     )
     tables = {name for (name,) in rows(root / "dev.duckdb", "select table_name from duckdb_tables()")}
@@ -176,8 +177,8 @@ def test_an_invalid_project_ends_with_1_and_all_its_problems(tmp_path: Path) -> 
     root = write(tmp_path, {**SHOP, "models/a.ff.sql": "{{ ref('b') }}", "models/c.ff.sql": "{{ ref('d') }}"})
     finished = fft("build", root)
     assert (finished.code, finished.out) == (1, "")
-    assert finished.err.startswith("error: models/a.ff.sql:1: ref('b') is not a model or seed\n")
-    assert "\nmodels/c.ff.sql:1: ref('d') is not a model or seed\n" in finished.err
+    assert finished.err.startswith("error: models/a.ff.sql:1: ref('b') is not a model or seed [FFT-110]\n")
+    assert "\nmodels/c.ff.sql:1: ref('d') is not a model or seed [FFT-110]\n" in finished.err
     assert not (root / "dev.duckdb").exists()
     assert not (root / ".fastflowtransform").exists()
 
@@ -186,7 +187,7 @@ def test_a_folder_that_is_no_project(tmp_path: Path) -> None:
     finished = fft("build", "nowhere", cwd=tmp_path)
     assert (finished.code, finished.out) == (1, "")
     assert finished.err == (
-        f"error: {tmp_path.resolve()}/nowhere: this is not an FFT project: project.yml is missing\n"
+        f"error: {tmp_path.resolve()}/nowhere: this is not an FFT project: project.yml is missing [FFT-102]\n"
         "    hint: Name the folder that holds project.yml, as in: fft build path/to/project\n"
     )
 
@@ -194,7 +195,9 @@ def test_a_folder_that_is_no_project(tmp_path: Path) -> None:
 def test_an_unknown_profile(tmp_path: Path) -> None:
     finished = fft("build", write(tmp_path, SHOP), "--env", "prd")
     assert (finished.code, finished.out) == (1, "")
-    assert finished.err == ("error: profiles.yml: profile 'prd' does not exist\n    hint: Did you mean 'prod'?\n")
+    assert finished.err == (
+        "error: profiles.yml: profile 'prd' does not exist [FFT-202]\n    hint: Did you mean 'prod'?\n"
+    )
 
 
 @pytest.mark.parametrize("arguments", [["--jobs", "0"], ["--jobs", "many"], ["--nope"], ["a", "b"]])

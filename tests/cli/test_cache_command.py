@@ -58,8 +58,8 @@ def test_what_is_forgotten_is_built_the_next_time_and_keeps_its_rows(root: Path)
     assert due(root) == set()
     cleared = fft("cache", "clear", root, "--select", "seen history mart")
     said = {line.split()[1]: line for line in cleared.lines[:-1]}
-    assert said["seen"].endswith("UTC; its rows stay, the next build is an increment to them")
-    assert said["history"].endswith("UTC; its versions stay, the next build adds to them")
+    assert said["seen"].endswith("UTC; its rows stay, and the next build adds an increment")
+    assert said["history"].endswith("UTC; its versions stay, and the next build adds to them")
     assert said["mart"].endswith("UTC")
     assert cleared.lines[-1] == "3 forgotten, 0 without a record"
     assert due(root) == {"seen", "history", "mart"}
@@ -89,5 +89,8 @@ def test_a_database_that_is_not_there_is_not_made_and_a_wrong_name_is_an_error(t
     assert fft("cache", "clear", root).lines[-1] == "0 forgotten, 4 without a record"
     assert not (root / "dev.duckdb").exists()
     wrong = fft("cache", "clear", root, "--select", "marts")
-    assert (wrong.code, wrong.err) == (2, "error: 'marts' is not a model or seed\n    hint: Did you mean 'mart'?\n")
+    assert (wrong.code, wrong.err) == (
+        2,
+        "error: 'marts' is not a model or seed [FFT-301]\n    hint: Did you mean 'mart'?\n",
+    )
     assert fft("cache", "clean").code == 2

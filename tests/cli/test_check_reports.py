@@ -34,7 +34,7 @@ def tested(fft: Fft, tmp_path: Path) -> Finished:
 
 
 def test_junit_has_a_suite_for_each_table_and_a_case_for_each_check(tested: Finished, tmp_path: Path) -> None:
-    assert tested.code == 1  # a table is not there
+    assert tested.code == 1  # a table does not exist
     report = ElementTree.parse(tmp_path / "ci/checks.xml").getroot()
     counts = {name: report.get(name) for name in ("name", "tests", "failures", "errors", "skipped")}
     assert counts == {"name": "shop", "tests": "4", "failures": "1", "errors": "1", "skipped": "0"}

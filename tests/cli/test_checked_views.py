@@ -47,7 +47,7 @@ def test_a_build_says_which_table_was_held_back_because_of_which_view(root: Path
     ]
     assert (
         "error: raw: project.yml:4: raw is not published: its rows would fail 1 check(s) of the view users "
-        "(unique_id: 1 value occurs more than once)" in finished.err
+        "(unique_id: 1 value occurs more than once) [FFT-500]" in finished.err
     )
     assert rows(root, "select id from users order by id") == [(1,), (2,)]
     assert rows(root, "select id from other") == [(2,)]
@@ -67,7 +67,7 @@ def test_a_seed_alone_is_held_back_as_well(root: Path, fft: Fft) -> None:
 
 def test_the_plan_names_the_views(root: Path, fft: Fft) -> None:
     assert "raw its file changed" in " ".join(fft("plan", root).out.split())
-    assert "read by the view users: its checks judge first" in fft("plan", root).out
+    assert "read by the view users: its checks run first" in fft("plan", root).out
     decisions = {d["model"]: d for d in json.loads(fft("plan", root, "--json").out)["decisions"]}
     assert decisions["raw"]["read_by_views"] == [{"view": "users", "judged_with": "raw"}]
     assert "read_by_views" not in decisions["users"]
@@ -78,7 +78,7 @@ def test_tables_under_one_view_are_built_in_order_and_the_plan_says_it(root: Pat
         "{{ config(materialized='view') }} select id from {{ ref('raw') }} union all select id from {{ ref('other') }}"
     )
     write(root, {"models/users.ff.sql": both, "seeds/raw.csv": "id\n1\n", "models/other.ff.sql": "select 2 as id"})
-    said = "read by the view users: published before its checks judge, which they do with raw"
+    said = "read by the view users: published before its checks run, in the build of raw"
     assert said in fft("plan", root).out
     assert fft("build", root, "--jobs", "4").code == 0
     write(root, {"seeds/raw.csv": "id\n2\n", "models/other.ff.sql": "select 1 as id"})  # alone, either would repeat one
@@ -91,7 +91,7 @@ def test_a_table_that_no_longer_fits_a_view_fails_and_names_it(root: Path, fft: 
     finished = fft("build", root)
     assert finished.code == 1
     assert (
-        "raw is not published: the view users, whose checks judge its rows, could not be read any more" in finished.err
+        "raw is not published: the view users, whose checks apply to its rows, could no longer be read" in finished.err
     )
     assert rows(root, "select id from users order by id") == [(1,), (2,)]
 
@@ -103,15 +103,15 @@ def test_a_view_that_could_not_be_asked_is_said(root: Path, fft: Fft) -> None:
     )
     write(root, {"models/users.ff.sql": both, "seeds/raw.csv": "id\n3\n"})
     finished = fft("build", root, "--select", "raw users", "--keep-going")
-    assert "the view users was not judged: late is not there" in finished.lines
+    assert "the checks of the view users did not run: late does not exist" in finished.lines
 
 
 def test_a_table_says_that_it_is_judged_by_the_view_that_is_published_in_its_place(root: Path, fft: Fft) -> None:
     write(root, {"models/users.ff.sql": "select id from {{ ref('raw') }}"})
-    assert "read by the view users: its checks judge first" in fft("plan", root).out
+    assert "read by the view users: its checks run first" in fft("plan", root).out
     finished = fft("build", root)
     assert finished.code == 2
-    assert "its rows as published, by the last build of users: build users first" in finished.err
+    assert "judged with the published query of users: build users first" in finished.err
     assert rows(root, "select id from users order by id") == [(1,), (2,)]
     assert fft("build", root, "--select", "users").code == 0
     assert fft("build", root).code == 2  # users has a check of its own, which judges its own rows by now

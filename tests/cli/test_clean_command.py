@@ -70,7 +70,7 @@ def test_the_history_goes_only_where_it_is_asked_for_and_is_the_projects_own(tmp
     elsewhere = tmp_path / "home"
     write(elsewhere, {"history/runs.db": "of many projects"})
     cleaned = fft("clean", root, "--history", DAGSTER_HOME=str(elsewhere))
-    assert cleaned.err == "the history in DAGSTER_HOME is not the project's own: it stays\n"
+    assert cleaned.err == "the history in DAGSTER_HOME does not belong to the project and is kept\n"
     assert not (root / HISTORY).exists()
     assert (elsewhere / "history" / "runs.db").exists()
 

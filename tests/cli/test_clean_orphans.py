@@ -90,14 +90,14 @@ def test_what_is_gone_is_listed_and_dropped_and_a_snapshot_only_if_asked_for(sho
     nothing = shop.fft("clean", "--orphans")
     assert (nothing.returncode, nothing.stdout) == (0, "nothing to remove\n")
     shop.drop_models()
-    said = "4 tables or views of models that are gone: `fft clean --orphans --dry-run` lists what can be dropped"
+    said = "4 tables or views of models that are no longer in the project: `fft clean --orphans --dry-run` lists them"
     assert shop.fft("plan").stdout.splitlines()[-1] == said
     listed = shop.fft("clean", "--orphans", "--dry-run")
     assert "gone is not in the project" in listed.stdout
     assert "3 would be removed" in listed.stdout
     assert shop.there(*ALL) == set(ALL)
     assert "history" in listed.stdout
-    assert "stays without --snapshots" in listed.stdout
+    assert "only --snapshots removes it" in listed.stdout
     removed = shop.fft("clean", "--orphans")
     assert (removed.returncode, removed.stdout.splitlines()[-1]) == (0, "3 removed"), removed.stderr
     assert shop.there(*ALL) == {"stays", "history"}
@@ -155,7 +155,9 @@ def test_a_seed_that_moves_leaves_its_old_place_until_it_is_cleaned(shop: Shop) 
     shop.build()
     (shop.root / "seeds" / "schema.yml").write_text("targets:\n  gone_seed: {schema: elsewhere}\n")
     shop.build()
-    assert "0 to build, 6 to reuse\n1 table or view of a model that is gone" in shop.fft("plan").stdout
+    assert ("0 to build, 6 to reuse\n1 table or view of a model that is no longer in the project") in shop.fft(
+        "plan"
+    ).stdout
     listed = shop.fft("clean", "--orphans")
     assert "elsewhere.gone_seed now" in listed.stdout
     assert shop.there("gone_seed") == set()
@@ -181,4 +183,4 @@ def test_what_was_built_lately_stays(shop: Shop) -> None:
     assert "gone_view" in shop.fft("clean", "--orphans", "--older-than", "0m", "--dry-run").stdout
     wrong = shop.fft("clean", "--orphans", "--older-than", "soon")
     assert (wrong.returncode, "'soon' is not an age: write one as 30m, 12h or 7d" in wrong.stderr) == (2, True)
-    assert "--older-than goes with --orphans" in shop.fft("clean", "--older-than", "1d").stderr
+    assert "--older-than needs --orphans" in shop.fft("clean", "--older-than", "1d").stderr

@@ -50,14 +50,17 @@ def test_the_first_command_installs_what_is_not_there(root: Path) -> None:
     (root / "packages.lock.yml").unlink()
     changed = fft("plan", root)  # what was installed is changed by `fft deps` only
     assert (changed.code, changed.out) == (1, "")
-    assert changed.err.startswith("error: packages.yml:3: package 'shared' is not in packages.lock.yml as it is here")
+    assert changed.err.startswith("error: packages.yml:3: package 'shared' differs from its entry in packages.lock.yml")
 
 
 def test_a_package_that_cannot_be_had_fails_the_first_command(root: Path) -> None:
     (root / "packages.yml").write_text("shared: {git: ../nowhere}\nbase: ../base\n")
     failed = fft("seed", root)
     assert (failed.code, failed.out) == (1, "")
-    assert "packages.yml:1: package 'shared': git clone: fatal: repository '../nowhere' does not exist" in failed.err
+    assert (
+        "packages.yml:1: package 'shared': git clone: fatal: repository '../nowhere' does not exist [FFT-172]"
+        in failed.err
+    )
 
 
 def test_packages_are_installed_and_shown(root: Path) -> None:
@@ -82,9 +85,12 @@ def test_every_package_that_cannot_be_had_is_named(root: Path) -> None:
     (root / "packages.yml").write_text("shared: {git: ../nowhere}\nmore: {git: ../shared, tag: v9}\nbase: ../nothing\n")
     failed = fft("deps", root)
     assert (failed.code, failed.out) == (1, "")
-    assert "packages.yml:1: package 'shared': git clone: fatal: repository '../nowhere' does not exist" in failed.err
-    assert "packages.yml:2: package 'more': there is no tag 'v9' in ../shared" in failed.err
-    assert "packages.yml:3: package 'base': the folder '../nothing' does not exist" in failed.err
+    assert (
+        "packages.yml:1: package 'shared': git clone: fatal: repository '../nowhere' does not exist [FFT-172]"
+        in failed.err
+    )
+    assert "packages.yml:2: package 'more': ../shared has no tag 'v9'" in failed.err
+    assert "packages.yml:3: package 'base': the folder '../nothing' does not exist [FFT-171]" in failed.err
     without_git = fft("deps", root, PATH="")
     assert (without_git.code, "git is not installed" in without_git.err) == (1, True)
     assert "this is not an FFT project" in fft("deps", root.parent).err

@@ -28,11 +28,11 @@ def test_what_works_and_what_differs_is_told(tmp_path: Path) -> None:
     said = [line for line in ended.out.splitlines() if not line.startswith(" ")]
     assert said == [
         "works    the project 'old' loads for dev on duckdb: 1 sql models, 1 python models, 1 seeds, 1 checks, 1 hooks",
-        "works    the profile dev has all that duckdb needs",
+        "works    the profile dev has all settings that duckdb needs",
         "differs  checks run before a table is published",
         "differs  seeds are nodes of the graph",
         "differs  incremental models without a unique_key add rows",
-        "differs  hooks of a run's end are run of a failed run, too",
+        "differs  hooks at the end of a run also run after a failed run",
     ]
 
 

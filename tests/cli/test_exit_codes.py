@@ -59,7 +59,7 @@ def test_1_for_what_is_invalid_and_2_for_a_wrong_call(command: list[str], tmp_pa
 def test_1_where_the_history_cannot_be_kept(tmp_path: Path) -> None:
     root = shop(tmp_path)
     nowhere = installed_fft("run", root, DAGSTER_HOME="nowhere")
-    assert (nowhere.code, "DAGSTER_HOME must be the absolute path of a folder" in nowhere.err) == (1, True)
+    assert (nowhere.code, "DAGSTER_HOME must be the absolute path of an existing folder" in nowhere.err) == (1, True)
     write(root, {".fastflowtransform/dagster": "a file"})
     no_folder = installed_fft("run", root)
     assert no_folder.code == 1
@@ -72,7 +72,8 @@ def test_1_for_a_missing_driver(tmp_path: Path) -> None:
     finished = installed_fft("run", root, PYTHONPATH=str(tmp_path / "broken"))
     assert finished.code == 1
     assert finished.err == (
-        "error: the engine 'duckdb' needs the package 'duckdb'\n    hint: pip install \"fft-dagster[duckdb]\"\n"
+        "error: the engine 'duckdb' needs the package 'duckdb' [FFT-210]\n    hint: pip install "
+        '"fft-dagster[duckdb]"\n'
     )
 
 
@@ -83,8 +84,8 @@ def test_99_for_what_nobody_expected(tmp_path: Path) -> None:
     (log,) = (root / ".fastflowtransform" / "logs").iterdir()
     assert (finished.code, finished.out) == (99, "")
     assert finished.err == (
-        "unexpected RuntimeError: a broken installation\n"
-        f"    This is an error in FFT itself, or below it. The trace is in {log}\n"
+        "unexpected RuntimeError: a broken installation [FFT-999]\n"
+        f"    This is a bug in FFT or in a library that it uses. The traceback is in {log}\n"
         "    hint: FFT_TRACE=1 shows it here.\n"
     )
     assert "Traceback (most recent call last)" in log.read_text()
@@ -107,8 +108,8 @@ def test_99_for_what_nobody_expected_in_a_step(tmp_path: Path) -> None:
     assert "built users 1 rows N s" in finished.lines
     assert finished.lines[-2] == "2 built, 1 failed; checks: 2 passed; N s"
     (log,) = (root / ".fastflowtransform" / "logs").iterdir()
-    assert f"The trace is in {log}" in finished.err
-    assert "unexpected copied: RuntimeError: a broken installation\n" in finished.err
+    assert f"The traceback is in {log}" in finished.err
+    assert "unexpected copied: RuntimeError: a broken installation [FFT-999]\n" in finished.err
     assert "Traceback" not in finished.err
     assert "broken/pyarrow" in log.read_text()
 
@@ -145,7 +146,7 @@ def test_what_the_machine_refuses_is_no_error_of_fft(tmp_path: Path) -> None:
     root = shop(tmp_path)
     with Path("/dev/full").open("w") as full:
         finished = subprocess.run([FFT, "ls", str(root)], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
-    assert (finished.returncode, finished.stderr) == (1, "error: No space left on device\n")
+    assert (finished.returncode, finished.stderr) == (1, "error: No space left on device [FFT-711]\n")
     assert installed_fft("dev", root, "--port", "99999").code == 2
 
 

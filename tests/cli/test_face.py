@@ -42,7 +42,7 @@ def build_with(tmp_path: Path, module: str) -> tuple[int, str]:
 def test_a_scheduler_of_another_package_is_asked_to_run(tmp_path: Path) -> None:
     code, said = build_with(tmp_path, FACE)
     assert code == 1
-    assert "asked to run domains history names users of shop" in said
+    assert "asked to run domains history names users of shop [FFT-400]" in said
 
 
 def test_a_scheduler_that_cannot_be_imported_is_named(tmp_path: Path) -> None:
@@ -75,4 +75,7 @@ def test_a_scheduler_that_is_not_installed_is_refused_before_anything_is_planned
     for arguments in ([], ["--rebuild", "users"], ["--dry-run"]):
         wrong = installed_fft("build", root, "--with", "dagstr", *arguments)
         assert (wrong.code, wrong.out) == (2, "")
-        assert golden(wrong.err) == ["error: --with 'dagstr': no such scheduler", "hint: Did you mean 'dagster'?"]
+        assert golden(wrong.err) == [
+            "error: --with 'dagstr': this scheduler is not installed [FFT-305]",
+            "hint: Did you mean 'dagster'?",
+        ]

@@ -77,7 +77,7 @@ def test_a_gate_is_one_of_the_checks_that_fft_test_runs(root: Path, fft: Fft) ->
     assert [(check["name"], check["judged"]) for check in result["checks"]] == [("ours", "published")]
     write(root, {"gates/users.py": GATE.replace("@x.org", "@y.org")})
     plan = fft("plan", root, "-v").out
-    assert "nothing changed but its checks, or what they read: they run on the published rows" in plan
+    assert "only its checks changed, or tables that they read: they run on the published rows" in plan
     failed = fft("test", root)
     assert failed.code == 2
     assert "↳ ours: 1 strangers (models/users.yml:5)" in failed.lines

@@ -40,13 +40,13 @@ def test_a_file_that_is_there_is_never_overwritten(tmp_path: Path) -> None:
     (tmp_path / "other.txt").write_text("does not matter")
     refused = fft("init", ".", cwd=tmp_path)
     assert (refused.code, refused.out) == (1, "")
-    assert f"error: {tmp_path} has these already: README.md, models\n    hint: Nothing was written." in refused.err
+    assert f"error: {tmp_path} already has: README.md, models [FFT-311]\n    hint: Nothing was written." in refused.err
     assert sorted(path.name for path in tmp_path.iterdir()) == ["README.md", "models", "other.txt"]
     assert (tmp_path / "README.md").read_text() == "mine"
     (tmp_path / "README.md").unlink()
     (tmp_path / "models").unlink()
     assert "  cd" not in fft("init", ".", cwd=tmp_path).out
-    with pytest.raises(FftError, match="has these already: project"):
+    with pytest.raises(FftError, match="already has: project"):
         new_project(tmp_path)
 
 

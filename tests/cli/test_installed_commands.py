@@ -17,6 +17,7 @@ CALLS = [
     ("init", "new"),
     ("deps", "shop"),
     ("doctor", "shop"),
+    ("explain", "FFT-110"),
     ("ci-check", "shop"),
     ("build", "shop"),
     ("seed", "shop"),

@@ -52,10 +52,10 @@ def test_each_command_runs_what_it_is_called_for(fft: Fft, tmp_path: Path) -> No
         "skipped domains",
         "users: failed",
         "1 failed, 1 skipped; N s",
-        "next: mend that, and call `fft run` again: it builds only what is not built yet",
+        "next: correct the error and call `fft run` again; it builds only the rest",
     ]
     assert golden(before.err) == [
-        "error: users: models/users.ff.sql:2: model 'users' reads dev.main.names, which is not there",
+        "error: users: models/users.ff.sql:2: model 'users' reads dev.main.names, which does not exist [FFT-420]",
         "hint: Build the seed 'names' first.",
     ]
     seeded = fft("seed", root)
@@ -120,7 +120,10 @@ def test_only_build_runs_the_checks_of_sources_and_of_what_is_reused(fft: Fft, t
     assert checked.lines[at + 1] == "failed: accepted_values_email: 2 of 2 rows fail"
     assert checked.lines[-2] == "3 reused, 1 checked, 1 blocked; checks: 2 passed, 1 failed; N s"
     assert golden(checked.err) == [
-        "error: users: project.yml:5: users has bad rows: 1 check(s) failed: accepted_values_email: 2 of 2 rows fail",
+        (
+            "error: users: project.yml:5: users has bad rows: 1 check(s) failed: accepted_values_email: 2 of 2 rows "
+            "fail [FFT-500]"
+        ),
         "hint: The first of them: id = 1, email = a@x.at, name = Ann",
     ]
 
@@ -147,7 +150,7 @@ def test_what_fails_and_what_depends_on_it(fft: Fft, tmp_path: Path) -> None:
             "skipped zebra",
             "domains: skipped",
             "2 built, 1 failed, 2 skipped; N s",
-            "next: mend that, and call `fft run` again: it builds only what is not built yet",
+            "next: correct the error and call `fft run` again; it builds only the rest",
         ]
     )
     error = kept_going.err
@@ -215,7 +218,7 @@ def test_which_checks_a_selection_means(fft: Fft, tmp_path: Path) -> None:
     wrong = fft("test", root, "--select", "usres")
     assert (wrong.code, golden(wrong.err)) == (
         2,
-        ["error: 'usres' is not a model or seed", "hint: Did you mean 'users'?"],
+        ["error: 'usres' is not a model or seed [FFT-301]", "hint: Did you mean 'users'?"],
     )
 
 
@@ -242,14 +245,14 @@ def test_all_checks_run_though_some_fail(fft: Fft, tmp_path: Path) -> None:
     tested = fft("test", root, "--select", "users")
     assert tested.code == 1
     assert golden(tested.err) == [
-        "error: users: dev.main.users is not there: nothing to check",
+        "error: users: dev.main.users does not exist: nothing to check [FFT-420]",
         "hint: Build the model 'users' first.",
     ]
     assert tested.lines[1:] == [
         "✗ not_null users.id",
-        "↳ not_null_id: dev.main.users is not there: nothing to check (project.yml:4)",
+        "↳ not_null_id: dev.main.users does not exist: nothing to check (project.yml:4)",
         "✗ accepted_values users.email",
-        "↳ accepted_values_email: dev.main.users is not there: nothing to check (project.yml:5)",
+        "↳ accepted_values_email: dev.main.users does not exist: nothing to check (project.yml:5)",
         *("Totals", "✓ passed: 0", "✗ failed: 0", "! warned: 0", "✗ could not be run: 2", "N s"),
     ]
 

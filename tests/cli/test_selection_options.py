@@ -69,7 +69,7 @@ def test_only_what_changed_is_built_and_what_is_left_is_modified(shop: Path) -> 
 def test_what_cannot_be_known_is_an_error(shop: Path) -> None:
     unknown = fft(shop, "plan", "--changed-since", "nowhere")
     assert (unknown.returncode, unknown.stdout) == (2, "")
-    assert unknown.stderr.startswith("error: git knows no commit 'nowhere'\n    hint: ")
+    assert unknown.stderr.startswith("error: git has no commit 'nowhere' [FFT-304]\n    hint: ")
 
 
 def test_listing_opens_a_database_only_for_its_state(shop: Path) -> None:

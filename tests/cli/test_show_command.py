@@ -79,12 +79,16 @@ def test_published_rows_are_called_so(shop: Path) -> None:
     ("arguments", "code", "said"),
     [
         ([], 2, "name a model, or give a query with --inline"),
-        (["cell"], 2, "'cell' is not a model, seed or source\n    hint: Did you mean 'cells'?"),
-        (["loud"], 1, "rows of loud are not there: dev.main.loud\n    hint: Build the model 'loud' first."),
-        (["loud", "--sql"], 1, "models/loud.ff.py:4: 'loud' is a Python model: it has no SQL"),
-        (["seed_users", "--sql"], 1, "'seed_users' has no SQL: it is not a model"),
-        (["--inline", "select * from {{ ref('cell') }}"], 1, "ref('cell') is not a model or seed"),
-        (["cells", ".", "--inline", "select 1"], 2, "give a model or --inline, not both"),
+        (["cell"], 2, "'cell' is not a model, seed or source [FFT-301]\n    hint: Did you mean 'cells'?"),
+        (
+            ["loud"],
+            1,
+            ("relation of loud does not exist: dev.main.loud [FFT-420]\n    hint: Build the model 'loud' first."),
+        ),
+        (["loud", "--sql"], 1, "models/loud.ff.py:4: 'loud' is a Python model: it has no SQL [FFT-300]"),
+        (["seed_users", "--sql"], 1, "'seed_users' has no SQL: it is not a model [FFT-300]"),
+        (["--inline", "select * from {{ ref('cell') }}"], 1, "ref('cell') is not a model or seed [FFT-110]"),
+        (["cells", ".", "--inline", "select 1"], 2, "name a model or use --inline, not both"),
         (["cells", "--limit", "0"], 2, "0 is not in the range x>=1"),
     ],
 )
@@ -98,7 +102,7 @@ def test_a_database_that_is_missing_is_not_created(tmp_path: Path) -> None:
     root = write(tmp_path, FILES)
     finished = fft("show", "users", root)
     assert finished.code == 1
-    assert "model 'users' reads dev.main.seed_users, which is not there" in finished.err
+    assert "model 'users' reads dev.main.seed_users, which does not exist [FFT-420]" in finished.err
     assert "hint: Build the seed 'seed_users' first." in finished.err
     assert not list(root.glob("*.duckdb"))
 

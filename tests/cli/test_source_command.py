@@ -46,7 +46,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_each_source_has_a_line(shop: Path) -> None:
     finished = fft("source", "freshness", shop)
     assert (finished.code, finished.err) == (1, "")
-    gone = "dev.main.gone is not there. The source web.gone (sources.yml:18) must be filled first."
+    gone = "dev.main.gone does not exist. The source web.gone (sources.yml:18) must be loaded first. [FFT-504]"
     assert finished.lines[1:] == [
         "warn crm.late 5 h warn after 1 h 30 min",
         "error crm.old 4 d 2 h warn after 1 h, error after 3 d",
@@ -70,8 +70,8 @@ def test_warnings_are_no_error(shop: Path) -> None:
     ("arguments", "code", "said"),
     [
         (["--select", "crm.unlimited"], 0, "No sources with freshness"),
-        (["--select", "crm.lat"], 2, "'crm.lat' is not a source\n    hint: Did you mean 'crm.late'"),
-        (["--env", "nowhere"], 1, "profile 'nowhere' does not exist"),
+        (["--select", "crm.lat"], 2, "'crm.lat' is not a source [FFT-301]\n    hint: Did you mean 'crm.late'"),
+        (["--env", "nowhere"], 1, "profile 'nowhere' does not exist [FFT-202]"),
     ],
 )
 def test_what_is_selected_may_be_nothing(shop: Path, arguments: list[str], code: int, said: str) -> None:

@@ -99,7 +99,7 @@ def test_quiet_and_loud(shop: Path) -> None:
         (["--select", "tag:nightly"], 0, "No unit tests"),
         (["--model", "tagged"], 0, "No unit tests"),
         (["--case", "god"], 2, "hint: Did you mean 'good'?"),
-        (["--nothing"], 2, "Error: No such option '--nothing'."),
+        (["--nothing"], 2, "Error: No such option '--nothing'. [FFT-310]"),
     ],
 )
 def test_cases_are_chosen(shop: Path, arguments: list[str], code: int, last: str) -> None:
@@ -117,7 +117,10 @@ def test_a_test_that_fits_no_model_makes_the_project_invalid(tmp_path: Path) -> 
     text = FILES["tests/unit/loud.yml"].replace("users:", "user:")
     finished = fft("utest", write(tmp_path, {**FILES, "tests/unit/loud.yml": text}))
     assert finished.code == 1
-    assert "tests/unit/loud.yml:2: model 'loud' does not read 'user'\n    hint: Did you mean 'users'?" in finished.err
+    assert (
+        "tests/unit/loud.yml:2: model 'loud' does not read 'user' [FFT-161]\n    hint: Did you mean 'users'?"
+        in finished.err
+    )
 
 
 def test_a_place_that_cannot_be_opened(tmp_path: Path) -> None:
@@ -160,14 +163,14 @@ def test_a_case_is_generated(tmp_path: Path) -> None:
         [
             "wrote tests/unit/users_one.yml: one",
             "seed_users: 1 row",
-            "expected: 1 row, as the model makes them now: look whether they are right",
-            "no column is tagged pii: all values are those of the tables",
+            "expected: 1 row, as the model returns them now: check that they are right",
+            "no column is tagged pii: all values come from the tables",
         ],
     )
     assert fft("utest", shop).lines[-1] == "1 passed"
     refused = fft("utest", shop, "--generate", "users", "--case", "one")
     assert (refused.code, refused.out) == (2, "")
-    assert "tests/unit/users_one.yml is there already" in refused.err
+    assert "tests/unit/users_one.yml already exists [FFT-311]" in refused.err
     written = json.loads(fft("utest", shop, "--generate", "users", "--case", "one", "--overwrite", "--json").out)
     assert (written["file"], written["faked"]) == ("tests/unit/users_one.yml", [])
 
@@ -175,10 +178,10 @@ def test_a_case_is_generated(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--rows", "3"], "--rows and --overwrite are for --generate."),
-        (["--watch", "--update"], "Say one of --generate, --watch and --update."),
-        (["--watch", "--json"], "--watch prints for people: leave out --json."),
-        (["--generate", "user"], "'user' is not a model\n  hint: Did you mean 'users'?"),
+        (["--rows", "3"], "--rows and --overwrite need --generate."),
+        (["--watch", "--update"], "--generate, --watch and --update cannot be combined."),
+        (["--watch", "--json"], "--watch cannot be combined with --json."),
+        (["--generate", "user"], "'user' is not a model [FFT-301]\n  hint: Did you mean 'users'?"),
     ],
 )
 def test_options_that_do_not_fit(shop: Path, arguments: list[str], said: str) -> None:
@@ -212,7 +215,7 @@ def test_watch_runs_again_when_a_file_changes(tmp_path: Path) -> None:
         assert "--- changed: tests/unit/loud.yml" in seen
         assert "1 failed" in seen
         path.write_text("model: lout\n")
-        assert "tests/unit/loud.yml:1: missing key 'cases'" in until("Waiting for changes")
+        assert "tests/unit/loud.yml:1: missing key 'cases' [FFT-105]" in until("Waiting for changes")
         path.write_text(textwrap.dedent(FILES["tests/unit/loud.yml"]))
         assert "1 passed" in until("Waiting for changes")
         process.send_signal(signal.SIGINT)

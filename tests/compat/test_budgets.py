@@ -37,10 +37,13 @@ def test_what_is_said_for_the_engine(tmp_path: Path, caplog: pytest.LogCaptureFi
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("totals: {}", "budgets.yml:1: unknown key 'totals' in the file\n    hint: Did you mean 'total' or 'tags'?"),
-        ("total: {bytes: {warn: 1}}", "budgets.yml:1: unknown key 'bytes' in total"),
-        ("total: {rows: {warn: 2, error: 1}}", "budgets.yml:1: total.rows: error (1) is below warn (2)"),
-        ("total: {rows: {}}", "budgets.yml:1: total.rows: give warn, error, or both"),
+        (
+            "totals: {}",
+            "budgets.yml:1: unknown key 'totals' in the file [FFT-101]\n    hint: Did you mean 'total' or 'tags'?",
+        ),
+        ("total: {bytes: {warn: 1}}", "budgets.yml:1: unknown key 'bytes' in total [FFT-101]"),
+        ("total: {rows: {warn: 2, error: 1}}", "budgets.yml:1: total.rows: error (1) is below warn (2) [FFT-106]"),
+        ("total: {rows: {}}", "budgets.yml:1: total.rows: set warn, error, or both [FFT-106]"),
         (
             "total: {query_duration_ms: {warn: 3 days}}",
             "budgets.yml:1: total.query_duration_ms.warn: '3 days' is not a time",

@@ -119,8 +119,11 @@ def test_a_query_waits_for_what_it_mentions(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("test", "said"),
     [
-        ("type: broken", "check broken of m: broken() raised KeyError: 'not_there'"),
-        ("type: wrong_type", "check wrong_type of m: wrong_type() returned 'yes', not (ok, message, example_sql)"),
+        ("type: broken", "check broken of m: broken() raised KeyError: 'not_there' [FFT-503]"),
+        (
+            "type: wrong_type",
+            "check wrong_type of m: wrong_type() returned 'yes', not (ok, message, example_sql) [FFT-503]",
+        ),
         ("type: min_positive_share, params: {min_share: much}", "share() raised ValidationError"),
         ("type: min_positive_share, column: nothing", "nothing"),
         ("type: no_large_ids, column: nothing", "nothing"),
@@ -136,45 +139,46 @@ def test_one_that_cannot_judge_is_an_error(tmp_path: Path, test: str, said: str)
 WRONG: dict[str, tuple[Files, str]] = {
     "an unknown type": (
         {"project.yml": project("type: no_large_id, column: id")},
-        "project.yml:4: unknown type 'no_large_id'\n    hint: Did you mean 'no_large_ids'?",
+        "project.yml:4: unknown type 'no_large_id' [FFT-151]\n    hint: Did you mean 'no_large_ids'?",
     ),
     "an unknown parameter": (
         {"project.yml": project("type: no_large_ids, column: id, limt: 1")},
         (
-            "project.yml:4: 'limt' is not a parameter of no_large_ids (tests/dq/large.ff.sql:1)\n"
+            "project.yml:4: 'limt' is not a parameter of no_large_ids (tests/dq/large.ff.sql:1) [FFT-150]\n"
             "    hint: Did you mean 'limit'?"
         ),
     ),
     "an unknown parameter of a function": (
         {"project.yml": project("type: min_positive_share, column: v, params: {min_shar: 0.5}")},
         (
-            "project.yml:4: 'min_shar' is not a parameter of min_positive_share (tests/dq/deep/functions.ff.py:11)\n"
+            "project.yml:4: 'min_shar' is not a parameter of min_positive_share "
+            "(tests/dq/deep/functions.ff.py:11) [FFT-150]\n"
             "    hint: Did you mean 'min_share'?"
         ),
     ),
     "a name that is taken": (
         {"tests/x.ff.sql": "{{ config(type='not_null') }} select 0"},
-        "tests/x.ff.sql:1: the check 'not_null' is built in\n    hint: Rename it.",
+        "tests/x.ff.sql:1: the check 'not_null' is built in [FFT-120]\n    hint: Rename it.",
     ),
     "a name twice": (
         {"tests/x.ff.sql": "{{ config(type='only_known') }} select 0"},
-        "tests/x.ff.sql:1: the check 'only_known' is also in tests/known.ff.sql:1\n    hint: Rename it.",
+        "tests/x.ff.sql:1: the check 'only_known' is also in tests/known.ff.sql:1 [FFT-120]\n    hint: Rename it.",
     ),
     "no type": (
         {"tests/x.ff.sql": "select 0"},
         (
-            "tests/x.ff.sql:1: a custom check needs a type\n"
+            "tests/x.ff.sql:1: a custom check needs a type [FFT-150]\n"
             '    hint: Begin it with {{ config(type="my_check", params=["where"]) }}.'
         ),
     ),
     "an unknown key": (
         {"tests/x.ff.sql": "{{ config(type='x', param=['y']) }} select 0"},
-        "tests/x.ff.sql:1: config(): unknown key 'param'\n    hint: Did you mean 'params'?",
+        "tests/x.ff.sql:1: config(): unknown key 'param' [FFT-101]\n    hint: Did you mean 'params'?",
     ),
     "no function": (
         {"tests/x.ff.py": "x = 1\n"},
         (
-            "tests/x.ff.py: no custom check in this file\n    hint: Decorate a function with @dq_test (from "
+            "tests/x.ff.py: no custom check in this file [FFT-141]\n    hint: Decorate a function with @dq_test (from "
             "fastflowtransform.decorators import dq_test), or rename the file."
         ),
     ),

@@ -43,7 +43,7 @@ def test_what_a_selected_model_reads_is_built_with_it_if_it_must_be(shop: Path) 
     command = ("run", "--env", "dev", "--select", "third.ff", "--cache=rw", "--jobs", "4")
     assert built(shop, *command, "--dry-run") == ["raw", "first", "second", "third"]
     said = installed_fft(command[0], shop, *command[1:], "--dry-run").out.splitlines()[-1]
-    assert said == "not selected, and built as the selection reads them: raw, first, second"
+    assert said == "not selected, but built because the selection depends on them: raw, first, second"
     assert sorted(built(shop, *command)) == ["first", "raw", "second", "third"]
     assert built(shop, *command) == []
     ended = installed_fft("run", shop, "--select", "third")
@@ -111,7 +111,7 @@ def test_the_first_name_of_the_command_says_which_one_to_use() -> None:
     command = [str(Path(sys.executable).with_name("flowforge")), "run", ".", "--select", "a b"]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert (ended.returncode, ended.stdout) == (2, "")
-    assert ended.stderr == "flowforge is called fft now: fft run . --select 'a b'\n"
+    assert ended.stderr == "flowforge was renamed to fft: fft run . --select 'a b'\n"
 
 
 def test_statements_are_shown_if_the_former_variable_asks_for_it(shop: Path) -> None:

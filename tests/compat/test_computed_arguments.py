@@ -139,7 +139,7 @@ def test_a_constant_that_is_changed_is_no_constant(tmp_path: Path) -> None:
         ("1 / 0", "models/m.ff.py:2: m.ff.py cannot be imported: ZeroDivisionError: division by zero"),
         ("import not_there_at_all", "models/m.ff.py:2: m.ff.py cannot be imported: ModuleNotFoundError: No module"),
         ("raise SystemExit(3)", "models/m.ff.py:2: m.ff.py cannot be imported: SystemExit: 3"),
-        ("import os; os._exit(4)", "models/m.ff.py: m.ff.py cannot be imported: it ended its process with 4"),
+        ("import os; os._exit(4)", "models/m.ff.py: m.ff.py cannot be imported: its process ended with exit code 4"),
     ],
 )
 def test_a_file_that_cannot_be_imported_is_a_problem_of_it(tmp_path: Path, line: str, message: str) -> None:

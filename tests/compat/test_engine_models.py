@@ -107,13 +107,16 @@ def test_two_of_one_name_for_one_engine_are_an_error(tmp_path: Path) -> None:
 
 def test_a_reference_to_a_model_of_another_engine_says_so(tmp_path: Path) -> None:
     (said,) = problems(tmp_path, {**FILES, "models/x.ff.sql": "select * from {{ ref('only_there.ff') }}"}, "dev_duckdb")
-    assert "ref('only_there') is not a model or seed" in said
-    assert "It is there for other engines" in said
+    assert "ref('only_there') is not a model or seed [FFT-110]" in said
+    assert "It exists for other engines" in said
 
 
 @pytest.mark.parametrize(
     ("argument", "message"),
-    [("only=1", "only must be an engine"), ("env_match={'FF_ENGINE': 1}", "env_match must map variables to texts")],
+    [
+        ("only=1", "only must be an engine"),
+        ("env_match={'FF_ENGINE': 1}", "env_match must map variables to texts [FFT-106]"),
+    ],
 )
 def test_what_is_no_condition_is_an_error(tmp_path: Path, argument: str, message: str) -> None:
     code = f"from fastflowtransform import engine_model\n@engine_model({argument})\ndef m():\n    return 1\n"

@@ -79,42 +79,51 @@ def hook(phase: str, text: str) -> Files:
 
 
 WRONG: dict[str, tuple[Files, str]] = {
-    "an unknown phase": (hook("on_run_begin", "name: x"), "project.yml:4: unknown key 'on_run_begin' in hooks"),
+    "an unknown phase": (
+        hook("on_run_begin", "name: x"),
+        "project.yml:4: unknown key 'on_run_begin' in hooks [FFT-101]",
+    ),
     "an unknown key": (
         hook("on_run_start", "name: in_file, engine: [x]"),
-        "unknown key 'engine' in hooks.on_run_start.0",
+        "unknown key 'engine' in hooks.on_run_start.0 [FFT-101]",
     ),
     "an unknown kind": (
         hook("on_run_start", "name: in_file, kind: sqll"),
-        "unknown value 'sqll'\n    hint: Did you mean 'sql'?",
+        "unknown value 'sqll' [FFT-106]\n    hint: Did you mean 'sql'?",
     ),
-    "no name": (hook("on_run_start", "kind: sql"), "project.yml:5: missing key 'name' in hooks.on_run_start.0"),
+    "no name": (
+        hook("on_run_start", "kind: sql"),
+        "project.yml:5: missing key 'name' in hooks.on_run_start.0 [FFT-105]",
+    ),
     "no SQL": (
         hook("on_run_start", "name: in_fil"),
-        "project.yml:5: hook 'in_fil' has no SQL\n    hint: Did you mean 'in_file'?",
+        "project.yml:5: hook 'in_fil' has no SQL [FFT-162]\n    hint: Did you mean 'in_file'?",
     ),
     "no function": (
         hook("on_run_start", "name: tolld, kind: python"),
-        "project.yml:5: there is no Python hook 'tolld' for on_run_start\n    hint: Did you mean 'told'?",
+        "project.yml:5: there is no Python hook 'tolld' for on_run_start [FFT-162]\n    hint: Did you mean 'told'?",
     ),
     "a function of another phase": (
         hook("on_run_start", "name: told, kind: python"),
-        "project.yml:5: there is no Python hook 'told' for on_run_start\n    hint: It is for after_model.",
+        "project.yml:5: there is no Python hook 'told' for on_run_start [FFT-162]\n    hint: It is for after_model.",
     ),
     "a selector of a run": (
         hook("on_run_end", "name: in_file, select: [x]"),
         (
-            "project.yml:5: hook 'in_file' of on_run_end has `select`\n"
+            "project.yml:5: hook 'in_file' of on_run_end has `select` [FFT-162]\n"
             "    hint: Selectors are for before_model and after_model."
         ),
     ),
     "no such phase in code": (
         {"hooks/x.py": "@fft_hook(when='before_models')\ndef f(c): ...\n"},
-        "hooks/x.py:2: @fft_hook(when='before_models') is not a phase\n    hint: Did you mean 'before_model' or",
+        (
+            "hooks/x.py:2: @fft_hook(when='before_models') is not a phase [FFT-162]\n    hint: Did you mean "
+            "'before_model' or"
+        ),
     ),
     "a computed name": (
         {"hooks/x.py": "@fft_hook(name='a' + 'b')\ndef f(c): ...\n"},
-        "hooks/x.py:2: the arguments of @fft_hook must be literals, or constants of this file",
+        "hooks/x.py:2: the arguments of @fft_hook must be literals, or constants of this file [FFT-131]",
     ),
     "two functions": (
         {"hooks/x.py": "@fft_hook(name='told')\ndef f(c): ...\n"},
@@ -145,7 +154,7 @@ tests:
 def test_a_table_that_no_hook_names_is_unknown(tmp_path: Path) -> None:
     tests = "tests: [{type: not_null, table: audits, column: id}]\n"
     (said,) = problems(tmp_path, {**FILES, "project.yml": PROJECT + tests})
-    assert "'audits' is not a model, seed or source" in said
+    assert "'audits' is not a model, seed or source [FFT-113]" in said
 
 
 def test_statements_of_a_hook_are_rendered_with_all_that_templates_know(tmp_path: Path) -> None:
@@ -182,11 +191,11 @@ TEMPLATES: dict[str, tuple[Files, str]] = {
     ),
     "in project.yml": (
         hook("on_run_start", 'name: x, sql: "{% if %}"'),
-        "project.yml:5: template error: Expected an expression, got 'end of statement block'",
+        "project.yml:5: template error: Expected an expression, got 'end of statement block' [FFT-130]",
     ),
-    "a model that is not there": (
+    "a model that does not exist": (
         {"hooks/audit/in_file.sql": "select * from {{ ref('user') }}"},
-        "hooks/audit/in_file.sql: ref('user') is not a model or seed\n    hint: Did you mean 'users'?",
+        "hooks/audit/in_file.sql: ref('user') is not a model or seed [FFT-110]\n    hint: Did you mean 'users'?",
     ),
 }
 

@@ -79,5 +79,5 @@ def test_those_of_the_project_take_the_place_of_a_packages(tmp_path: Path) -> No
 
 def test_a_syntax_error_is_a_problem_of_the_file(tmp_path: Path) -> None:
     assert problems(tmp_path, {"models/macros_py/x.py": "def f(:\n"}) == [
-        "models/macros_py/x.py:1: invalid Python: invalid syntax"
+        "models/macros_py/x.py:1: invalid Python: invalid syntax [FFT-140]"
     ]

@@ -108,13 +108,16 @@ def test_no_cycle_is_made_of_checks(tmp_path: Path) -> None:
             "'marts' is not a model, seed",
         ),
         (f"type: reconcile_equal, {SUMS}, abs_tolerace: 1", "unknown key 'abs_tolerace' in tests.0"),
-        (f"type: reconcile_ratio_within, {SUMS}", "tests.0: give min_ratio, max_ratio, or both"),
+        (f"type: reconcile_ratio_within, {SUMS}", "tests.0: set min_ratio, max_ratio, or both"),
         (
             f"type: reconcile_ratio_within, {SUMS}, min_ratio: 2, max_ratio: 1",
             "tests.0: max_ratio (1) is below min_ratio (2)",
         ),
         ("type: reconcile_equal, left: {table: mart}", "missing key 'expr' in tests.0.left"),
-        ("type: row_count_between, table: mart, min: 1, min_rows: 2", "min and min_rows are one: give one of them"),
+        (
+            "type: row_count_between, table: mart, min: 1, min_rows: 2",
+            "min and min_rows are the same setting: set one of them",
+        ),
     ],
 )
 def test_what_is_wrong_is_said(tmp_path: Path, test: str, said: str) -> None:

@@ -250,15 +250,18 @@ def test_a_section_loads_and_is_built(tmp_path: Path, target: Target, section: s
 UNKNOWN: dict[str, tuple[Files, str]] = {
     "project.yml": (
         {"project.yml": "name: a\nversion: '1'\nhook: {}\n"},
-        "project.yml:3: unknown key 'hook' in the file\n    hint: Did you mean 'hooks'?",
+        "project.yml:3: unknown key 'hook' in the file [FFT-101]\n    hint: Did you mean 'hooks'?",
     ),
     "models": (
         {"project.yml": "name: a\nversion: '1'\nmodels: {storge: {}}\n"},
-        "project.yml:3: models: 'storge' is not a folder or name of models/\n    hint: Did you mean 'storage'?",
+        (
+            "project.yml:3: models: 'storge' is not a folder or name of models/ [FFT-113]\n    hint: Did you mean "
+            "'storage'?"
+        ),
     ),
     "config": (
         {"models/a.ff.sql": "{{ config(engine=['x']) }} select 1 as a"},
-        "models/a.ff.sql:1: config(): unknown key 'engine'\n    hint: Did you mean 'engines'?",
+        "models/a.ff.sql:1: config(): unknown key 'engine' [FFT-101]\n    hint: Did you mean 'engines'?",
     ),
     "config, no delta_python": (
         {"models/a.ff.sql": "{{ config(delta_python='x') }} select 1 as a"},
@@ -266,23 +269,26 @@ UNKNOWN: dict[str, tuple[Files, str]] = {
     ),
     "decorator": (
         {"models/a.ff.py": "from fastflowtransform import engine_model\n@engine_model(onyl='x')\ndef a(): ...\n"},
-        "models/a.ff.py:3: @model(): unknown key 'onyl'",
+        "models/a.ff.py:3: @model(): unknown key 'onyl' [FFT-101]",
     ),
     "sources": (
         {"sources.yml": "version: 2\nsources: [{name: a, tables: [{name: b, overrides: {x: {formt: y}}}]}]\n"},
-        "sources.yml:2: unknown key 'formt' in sources.0.tables.0.overrides.x\n    hint: Did you mean 'format'?",
+        (
+            "sources.yml:2: unknown key 'formt' in sources.0.tables.0.overrides.x [FFT-101]\n    hint: Did you mean "
+            "'format'?"
+        ),
     ),
     "a file as a source": (
         {"sources.yml": "version: 2\nsources: [{name: a, tables: [{name: b, overrides: {duckdb: {location: y}}}]}]\n"},
-        "sources.yml:2: source a.b: `location` is not read on duckdb",
+        "sources.yml:2: source a.b: `location` is not supported on duckdb [FFT-107]",
     ),
     "seeds": (
         {"seeds/a.csv": "x\n1\n", "seeds/schema.yml": "columns: {a: {x: {type: integer, engine: {}}}}\n"},
-        "seeds/schema.yml:1: columns.a.x: Input should be a valid string",
+        "seeds/schema.yml:1: columns.a.x: Input should be a valid string [FFT-106]",
     ),
     "dtypes alone": (
         {"seeds/a.csv": "x\n1\n", "seeds/schema.yml": "dtypes: {a: {x: string}}\n"},
-        "seeds/schema.yml:1: dtypes of 'a' without columns of it are not supported",
+        "seeds/schema.yml:1: dtypes of 'a' without columns of it are not supported [FFT-160]",
     ),
     "dtypes": (
         {"seeds/a.csv": "x\n1\n", "seeds/schema.yml": "dtypes: {a: {x: complex}}\n"},
@@ -347,13 +353,13 @@ def test_a_profile_may_have_parts_for_engines_that_are_not_installed(tmp_path: P
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("dev: {engine: duckdb, duckdbs: {path: x}}", "profiles.yml:1: unknown key 'duckdbs' in dev"),
-        ("dev: {engine: duckdb, path: x}", "profiles.yml:1: unknown key 'path' in dev"),
+        ("dev: {engine: duckdb, duckdbs: {path: x}}", "profiles.yml:1: unknown key 'duckdbs' in dev [FFT-101]"),
+        ("dev: {engine: duckdb, path: x}", "profiles.yml:1: unknown key 'path' in dev [FFT-101]"),
         (
             "dev: {engine: duckdb, duckdb: {path: \"{{ env('NOT_SET') }}\"}}",
             "profiles.yml:1: environment variable NOT_SET",
         ),
-        ("dev: {engine: redshift, redshift: {}}", "profiles.yml:1: unknown engine 'redshift'"),
+        ("dev: {engine: redshift, redshift: {}}", "profiles.yml:1: unknown engine 'redshift' [FFT-203]"),
     ],
 )
 def test_a_profile_that_cannot_be_used_is_an_error(tmp_path: Path, text: str, said: str) -> None:

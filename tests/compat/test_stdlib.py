@@ -59,7 +59,7 @@ def test_helpers_do_the_same_on_each_engine(tmp_path: Path, target: Target) -> N
 @pytest.mark.parametrize(
     ("call", "said"),
     [
-        ("ff_date_trunc('x', 'mont')", "'mont' is not a part of a time"),
+        ("ff_date_trunc('x', 'mont')", "'mont' is not a part of a date or time"),
         ("ff_date_add('x', 'day', 'two')", "ff_date_add(): 'two' is not a whole number"),
         ("ff_safe_cast('', 'int')", "an expression is missing"),
     ],

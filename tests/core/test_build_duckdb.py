@@ -86,7 +86,7 @@ def test_table_view_and_nested_ephemeral(tmp_path: Path) -> None:
         assert [(column.name, column.type) for column in results["t"].columns] == [("x", "HUGEINT")]
         with pytest.raises(FftError) as caught:
             shop.build("e1")
-        assert str(caught.value) == "models/e1.ff.sql:1: model 'e1' is ephemeral: it has no rows of its own"
+        assert str(caught.value) == "models/e1.ff.sql:1: model 'e1' is ephemeral: it has no rows of its own [FFT-300]"
 
 
 def test_a_table_becomes_a_view_and_a_view_a_table(tmp_path: Path) -> None:
@@ -267,7 +267,7 @@ def test_a_seed_whose_file_went_away(tmp_path: Path) -> None:
         (tmp_path / "seeds" / "s.csv").unlink()
         with pytest.raises(FftError) as caught:
             shop.build()
-    assert str(caught.value).startswith("seeds/s.csv: the file of seed 's' is not there")
+    assert str(caught.value).startswith("seeds/s.csv: the file of seed 's' does not exist [FFT-421]")
 
 
 # all or nothing
@@ -312,7 +312,7 @@ def test_a_first_build_that_fails_its_check_publishes_nothing(tmp_path: Path) ->
         assert shop.relations() == set()
     assert caught.value.exit_code == 2
     assert str(caught.value).startswith(
-        "project.yml:4: one is not published: 1 check(s) failed: row_count_between: row_count = 1\n"
+        "project.yml:4: one is not published: 1 check(s) failed: row_count_between: row_count = 1 [FFT-500]\n"
         "    hint: The first of them: row_count = 1"
     )
 

@@ -202,7 +202,7 @@ def test_a_column_that_is_not_there_is_an_error_not_a_pass(engine: DuckDBSession
     with pytest.raises(FftError) as caught:
         judge(engine, rule)
     assert str(caught.value) == (
-        "project.yml:7: check the_check names the column 'amuont', which t does not have\n"
+        "project.yml:7: check the_check names the column 'amuont', which t does not have [FFT-502]\n"
         "    hint: Did you mean 'amount'?"
     )
 
@@ -312,7 +312,7 @@ def test_checks_can_be_run_without_building(tmp_path: Path) -> None:
         with pytest.raises(MissingRelationError) as caught:
             check_node(shop.warehouse, "one", one)
         assert str(caught.value) == (
-            "warehouse.main.one is not there: nothing to check\n    hint: Build the model 'one' first."
+            "warehouse.main.one does not exist: nothing to check [FFT-420]\n    hint: Build the model 'one' first."
         )
         shop.build()
         shop.rows("insert into one values (null), (7)")
@@ -335,7 +335,7 @@ def test_a_failing_check_says_how_to_see_the_rows(tmp_path: Path) -> None:
     with opened(tmp_path, files) as shop, pytest.raises(CheckFailedError) as caught:
         shop.build()
     assert str(caught.value) == (
-        "project.yml:4: one is not published: 1 check(s) failed: not_null_x: 1,200 of 1,200 rows fail\n"
+        "project.yml:4: one is not published: 1 check(s) failed: not_null_x: 1,200 of 1,200 rows fail [FFT-500]\n"
         "    hint: The first of them: x = NULL"
     )
     assert [(result.check.name, result.passed) for result in caught.value.results] == [

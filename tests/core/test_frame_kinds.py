@@ -126,22 +126,22 @@ def test_no_code_of_the_user_runs_at_load(tmp_path: Path) -> None:
 
 
 UNOWNED: Mapping[str, tuple[str, str, str]] = {
-    "Spark": ("import pyspark.sql\n", "pyspark.sql.DataFrame", "pyspark.sql.DataFrame is no type of frame"),
-    "Spark, imported": ("from pyspark.sql import DataFrame\n", "DataFrame", "pyspark.sql.DataFrame is no type"),
-    "Snowpark": ("import snowflake.snowpark as sp\n", "sp.DataFrame", "snowflake.snowpark.DataFrame is no type"),
-    "narwhals, lazy": ("import narwhals as nw\n", "nw.LazyFrame", "narwhals.LazyFrame is no type"),
-    "a class of the file": ("class Users: ...\n", "Users", "Users is no type of frame"),
-    "a module of the project": ("from helpers import Frame\n", "Frame", "helpers.Frame is no type of frame"),
-    "nothing": ("", "DataFrame", "DataFrame is no type of frame"),
-    "a list": ("import pandas as pd\n", "list[pd.DataFrame]", "builtins.list is no type of frame"),
-    "a Series": ("import pandas as pd\n", "pd.Series", "pandas.Series is no type of frame"),
-    "one of two": ("import pandas as pd\n", "pd.DataFrame | int", "builtins.int is no type of frame"),
+    "Spark": ("import pyspark.sql\n", "pyspark.sql.DataFrame", "pyspark.sql.DataFrame is not a type of frame"),
+    "Spark, imported": ("from pyspark.sql import DataFrame\n", "DataFrame", "pyspark.sql.DataFrame is not a type"),
+    "Snowpark": ("import snowflake.snowpark as sp\n", "sp.DataFrame", "snowflake.snowpark.DataFrame is not a type"),
+    "narwhals, lazy": ("import narwhals as nw\n", "nw.LazyFrame", "narwhals.LazyFrame is not a type"),
+    "a class of the file": ("class Users: ...\n", "Users", "Users is not a type of frame"),
+    "a module of the project": ("from helpers import Frame\n", "Frame", "helpers.Frame is not a type of frame"),
+    "nothing": ("", "DataFrame", "DataFrame is not a type of frame"),
+    "a list": ("import pandas as pd\n", "list[pd.DataFrame]", "builtins.list is not a type of frame"),
+    "a Series": ("import pandas as pd\n", "pd.Series", "pandas.Series is not a type of frame"),
+    "one of two": ("import pandas as pd\n", "pd.DataFrame | int", "builtins.int is not a type of frame"),
     "two kinds": (
         "import pandas as pd, polars as pl\n",
         "pd.DataFrame | pl.DataFrame",
         "pandas.DataFrame and polars.DataFrame are two kinds",
     ),
-    "no expression": ("", "'pl DataFrame'", "pl DataFrame is no type of frame"),
+    "no expression": ("", "'pl DataFrame'", "pl DataFrame is not a type of frame"),
 }
 
 
@@ -216,7 +216,7 @@ def test_a_type_of_the_running_program(annotation: object, kind: str) -> None:
 
 @pytest.mark.parametrize("annotation", [nw.LazyFrame, pd.Series, int, list[pd.DataFrame], "pl.DataFrame"])
 def test_a_type_of_the_running_program_that_nobody_owns(annotation: object) -> None:
-    with pytest.raises(ModelError, match="is no type of frame that a model can be given"):
+    with pytest.raises(ModelError, match="is not a type of frame that a model can take"):
         frame_type_of(annotation)
 
 
@@ -234,7 +234,7 @@ def test_narwhals_frames_are_given_and_taken(tmp_path: Path) -> None:
 def test_ibis_tables_cannot_be_made_of_rows() -> None:
     from fft_core import from_arrow
 
-    with pytest.raises(FftError, match=r"an ibis\.Table is a query, and not made of rows"):
+    with pytest.raises(FftError, match=r"an ibis\.Table is a query and cannot be created"):
         from_arrow(pa.table({"x": [1]}), "ibis")
     with pytest.raises(FftError, match="'panda' is not a kind of frame"):
         from_arrow(pa.table({"x": [1]}), "panda")

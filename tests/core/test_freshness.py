@@ -96,7 +96,7 @@ def test_the_age_of_the_newest_row_is_judged(warehouse: Warehouse, name: str, st
         ("endless", "error", "endless is not a time: 'infinity'"),
         ("no_column", "error", "has no column 'naiv'. Did you mean 'naive'?"),
         ("no_sense", "error", "nonsense(naive) cannot be read"),
-        ("no_table", "error", "no_table is not there. The source crm.no_table (sources.yml:"),
+        ("no_table", "error", "no_table does not exist. The source crm.no_table (sources.yml:"),
     ],
 )
 def test_what_cannot_be_known_is_said(warehouse: Warehouse, name: str, status: str, problem: str) -> None:
@@ -137,23 +137,23 @@ def test_sources_are_chosen(tmp_path: Path) -> None:
     assert chosen("*.users") == chosen("crm.users web") == ["crm.users", "web.users"]
     assert chosen("*.users", "crm") == chosen("*.users,crm") == ["crm.users"]
     assert chosen("*.users,web crm.orders") == ["crm.orders", "web.users"]
-    with pytest.raises(FftError, match=r"'crm,' has a comma with nothing on one side"):
+    with pytest.raises(FftError, match=r"'crm,' has a comma with an empty side"):
         chosen("crm,")
     assert chosen("nothing*") == []
-    with pytest.raises(FftError, match=r"'crm\.user' is not a source\s+hint: Did you mean 'crm\.users'"):
+    with pytest.raises(FftError, match=r"'crm\.user' is not a source \[FFT-\d+\]\s+hint: Did you mean 'crm\.users'"):
         chosen("crm.user")
 
 
 @pytest.mark.parametrize(
     ("block", "said"),
     [
-        ("loaded_at_field: x", "give warn_after, error_after, or both"),
+        ("loaded_at_field: x", "set warn_after, error_after, or both [FFT-106]"),
         (f"{BOTH}", "missing key 'loaded_at_field'"),
         (
             "loaded_at_field: x, warn_after: {count: 2, period: hour}, error_after: {count: 1, period: hour}",
-            "error_after is shorter than warn_after",
+            "error_after is shorter than warn_after [FFT-106]",
         ),
-        ("loaded_at_field: x, warn_after: {count: 2, period: week}", "unknown value 'week'"),
+        ("loaded_at_field: x, warn_after: {count: 2, period: week}", "unknown value 'week' [FFT-106]"),
         ("loaded_at_field: x, warn_after: {count: -2, period: day}", "greater than or equal to 0"),
         ("loaded_at_field: x, warn_afte: {count: 2, period: day}", "unknown key 'warn_afte'"),
     ],

@@ -190,7 +190,7 @@ def test_a_model_of_the_project_takes_the_place_of_a_packages(shop: Path, caplog
     project = loaded(shop, {"models/people.ff.sql": "select 1 as id"})
     assert project.models["people"].path == Path("models/people.ff.sql")
     theirs = "packages/shared/models/staging/people.ff.sql:1"
-    assert f"models/people.ff.sql:1: model 'people' takes the place of that in {theirs}" in caplog.text
+    assert f"models/people.ff.sql:1: model 'people' replaces the one in {theirs}" in caplog.text
 
 
 def test_models_of_one_name_are_named_with_both_places(shop: Path) -> None:
@@ -202,8 +202,8 @@ def test_a_file_that_leads_nowhere_is_a_problem_of_it(shop: Path) -> None:
     (shop.parent / "shared" / "models" / "gone.ff.sql").symlink_to("nowhere")
     (shop / "models" / "lost.ff.sql").symlink_to("nowhere")
     said = wrong(shop)
-    assert "packages/shared/models/gone.ff.sql: the file cannot be read: No such file or directory" in said
-    assert "models/lost.ff.sql: the file cannot be read: No such file or directory" in said
+    assert "packages/shared/models/gone.ff.sql: the file cannot be read: No such file or directory [FFT-103]" in said
+    assert "models/lost.ff.sql: the file cannot be read: No such file or directory [FFT-103]" in said
 
 
 def test_problems_inside_a_package_say_where(shop: Path) -> None:
@@ -217,8 +217,8 @@ def test_problems_inside_a_package_say_where(shop: Path) -> None:
         },
     )
     said = wrong(shop)
-    assert "packages/shared/models/bad.ff.sql:2: ref('peple') is not a model or seed" in said
-    assert "packages/shared/models/worse.ff.sql:1: source('erp', 'orders') is not in sources.yml" in said
+    assert "packages/shared/models/bad.ff.sql:2: ref('peple') is not a model or seed [FFT-110]" in said
+    assert "packages/shared/models/worse.ff.sql:1: source('erp', 'orders') is not in sources.yml [FFT-112]" in said
     assert "packages/shared/models/macros/broken.sql:1: template error" in said
 
 
@@ -228,33 +228,33 @@ def test_problems_inside_a_package_say_where(shop: Path) -> None:
         (
             "- {name: shared, path: ../nowhere}",
             None,
-            "packages.yml:2: package 'shared': the folder '../nowhere' does not exist",
+            "packages.yml:2: package 'shared': the folder '../nowhere' does not exist [FFT-171]",
         ),
-        ("- {name: shared, path: .}", None, "packages.yml:2: package 'shared' is this project itself"),
-        ("- {name: shared}", None, "packages.yml:2: packages.0: give exactly one of path and git"),
+        ("- {name: shared, path: .}", None, "packages.yml:2: package 'shared' is this project itself [FFT-171]"),
+        ("- {name: shared}", None, "packages.yml:2: packages.0: set exactly one of path and git [FFT-106]"),
         (
             "- {name: shared, path: ../shared, branch: x}",
             None,
-            "packages.yml:2: packages.0: branch is for git packages",
+            "packages.yml:2: packages.0: branch is for git packages [FFT-106]",
         ),
-        ("- {name: x, git: g, tag: a, rev: b}", None, "packages.yml:2: packages.0: give one of tag, rev"),
+        ("- {name: x, git: g, tag: a, rev: b}", None, "packages.yml:2: packages.0: set one of tag, rev [FFT-106]"),
         (
             "- {name: x, git: ../x, branch: ''}",
             None,
             "packages.yml:2: packages.0.branch: String should have at least 1",
         ),
         ("- {name: ../x, path: ../shared}", None, "packages.yml:2: packages.0.name: String should match pattern"),
-        ("- {nam: shared, path: ../shared}", None, "packages.yml:2: unknown key 'nam' in packages.0"),
+        ("- {nam: shared, path: ../shared}", None, "packages.yml:2: unknown key 'nam' in packages.0 [FFT-101]"),
         (
             "- {name: shared, path: ../shared}\n  - {name: Shared, path: ../b}",
             None,
-            "packages.yml:3: package 'Shared' is also in packages.yml:2",
+            "packages.yml:3: package 'Shared' is also in packages.yml:2 [FFT-120]",
         ),
         ("- {name: other, path: ../shared}", None, "packages.yml:2: packages/shared"),
         (
             "- {name: shared, path: ../shared, version: '>=0.3'}",
             None,
-            "packages.yml:2: package 'shared' has the version 0.2.0; >=0.3 is wanted",
+            "packages.yml:2: package 'shared' has the version 0.2.0; >=0.3 is required [FFT-171]",
         ),
         (
             "- {name: shared, path: ../shared, version: ^0.2}",
@@ -269,29 +269,39 @@ def test_problems_inside_a_package_say_where(shop: Path) -> None:
         (
             "- {name: shared, path: ../shared, version: '>=0.1'}",
             "name: shared\n",
-            "package 'shared' has no version; >=0.1 is wanted",
+            "package 'shared' has no version; >=0.1 is required [FFT-171]",
         ),
-        ("- {name: shared, path: ../shared}", "version: 1.0\n", "packages/shared/project.yml:1: missing key 'name'"),
+        (
+            "- {name: shared, path: ../shared}",
+            "version: 1.0\n",
+            "packages/shared/project.yml:1: missing key 'name' [FFT-105]",
+        ),
         ("- {name: shared, path: ../shared}", "name: [\n", "packages/shared/project.yml:2: invalid YAML"),
         (
             "- {name: shared, path: ../shared, models_dir: ../shop/models}",
             None,
-            "packages.yml:2: package 'shared' has no folder '../shop/models'",
+            "packages.yml:2: package 'shared' has no folder '../shop/models' [FFT-171]",
         ),
         (
             "- {name: shared, path: ../shared}",
             "name: shared\nfft_version: '>=0.7'\n",
-            "packages/shared/project.yml:2: package 'shared' wants FFT >=0.7; the format of FFT 0.6 is read here",
+            (
+                "packages/shared/project.yml:2: package 'shared' needs FFT >=0.7; this FFT reads the format of FFT "
+                "0.6 [FFT-171]"
+            ),
         ),
         (
             "- {name: shared, path: ../shared}",
             "name: shared\ndependencies:\n  - core\n",
-            "packages/shared/project.yml:3: package 'shared' depends on 'core', which is not in packages.yml",
+            "packages/shared/project.yml:3: package 'shared' depends on 'core', which is not in packages.yml [FFT-171]",
         ),
         (
             "- {name: shared, path: ../shared}\n  - {name: b, path: ../b}",
             "name: shared\ndependencies: {b: '<1'}\n",
-            "packages/shared/project.yml:2: package 'shared' depends on 'b', which has the version 1.0; <1 is wanted",
+            (
+                "packages/shared/project.yml:2: package 'shared' depends on 'b', which has the version 1.0; <1 is "
+                "required [FFT-171]"
+            ),
         ),
         (
             "- {name: shared, path: ../shared}\n  - {name: b, path: ../b}",
@@ -301,7 +311,7 @@ def test_problems_inside_a_package_say_where(shop: Path) -> None:
         (
             "- {name: shared, git: ../shared}",
             None,
-            "packages.yml:2: package 'shared' is not installed\n    hint: Run: fft",
+            "packages.yml:2: package 'shared' is not installed [FFT-170]\n    hint: Run: fft",
         ),
     ],
 )
@@ -313,7 +323,7 @@ def test_a_package_that_cannot_be_used_says_why_and_where(
     if manifest is not None:
         (shop.parent / "shared" / "project.yml").write_text(manifest)
     if "name: other" in packages:
-        said = "packages.yml:2: packages/other/project.yml:1 is called 'shared', not 'other'"
+        said = "packages.yml:2: packages/other/project.yml:1 is called 'shared', not 'other' [FFT-171]"
     assert said in wrong(shop)
 
 
@@ -322,12 +332,12 @@ def test_a_package_that_cannot_be_used_says_why_and_where(
     [
         (
             "pakages:\n  - {name: a}\n",
-            "packages.yml:1: pakages must be a path, or a mapping\n    hint: Did you mean 'packages'?",
+            "packages.yml:1: pakages must be a path, or a mapping [FFT-106]\n    hint: Did you mean 'packages'?",
         ),
-        ("packages: yes\n", "packages.yml:1: packages must be a list, or a mapping of names"),
-        ("packages: []\nmore: 1\n", "packages.yml:2: unknown key 'more' in the file"),
+        ("packages: yes\n", "packages.yml:1: packages must be a list, or a mapping of names [FFT-106]"),
+        ("packages: []\nmore: 1\n", "packages.yml:2: unknown key 'more' in the file [FFT-101]"),
         ("packages: [\n", "packages.yml:2: invalid YAML"),
-        ("packages: [3]\n", "packages.yml:1: packages.0 must be a mapping"),
+        ("packages: [3]\n", "packages.yml:1: packages.0 must be a mapping [FFT-106]"),
     ],
 )
 def test_a_packages_file_that_cannot_be_read_says_why(shop: Path, text: str, said: str) -> None:
@@ -339,7 +349,7 @@ def test_a_packages_file_that_cannot_be_read_says_why(shop: Path, text: str, sai
 
 
 def test_a_git_package_is_installed_once_and_kept_at_its_commit(git_shop: Path) -> None:
-    assert "packages.yml:2: package 'shared' is not installed\n    hint: Run: fft deps" in wrong(git_shop)
+    assert "packages.yml:2: package 'shared' is not installed [FFT-170]\n    hint: Run: fft deps" in wrong(git_shop)
     (first,) = install_packages(git_shop)
     assert (first.state, first.version, first.origin) == ("installed", "0.2.0", "../repository fft branch main")
     project = load_project(git_shop, environment={})
@@ -405,13 +415,16 @@ def test_what_fails_leaves_all_as_it_was(git_shop: Path) -> None:
             "{name: b, git: ../nothing}",
             "packages.yml:3: package 'b': git clone: fatal: repository '../nothing' does not",
         ),
-        ("{name: b, git: ../repository, tag: v9}", "package 'b': there is no tag 'v9' in ../repository"),
-        ("{name: b, git: ../repository}", "package 'b' has no project.yml"),
-        ("{name: b, git: ../repository, subdir: ../..}", "subdir '../..' leaves the repository"),
-        ("{name: b, git: ../repository, subdir: nowhere}", "package 'b': its repository has no folder 'nowhere'"),
-        ("{name: b, git: ../repository, subdir: fft}", "is called 'shared', not 'b'"),
+        ("{name: b, git: ../repository, tag: v9}", "package 'b': ../repository has no tag 'v9' [FFT-172]"),
+        ("{name: b, git: ../repository}", "package 'b' has no project.yml [FFT-171]"),
+        ("{name: b, git: ../repository, subdir: ../..}", "subdir '../..' leaves the repository [FFT-171]"),
+        (
+            "{name: b, git: ../repository, subdir: nowhere}",
+            "package 'b': its repository has no folder 'nowhere' [FFT-171]",
+        ),
+        ("{name: b, git: ../repository, subdir: fft}", "is called 'shared', not 'b' [FFT-171]"),
         ("{name: b, git: --upload-pack=evil}", "package 'b': git clone: fatal: "),
-        ("{name: b, git: ../repository, ref: --all}", "package 'b': there is no ref '--all'"),
+        ("{name: b, git: ../repository, ref: --all}", "package 'b': ../repository has no ref '--all'"),
     ):
         (git_shop / "packages.yml").write_text(f"packages:\n{good}  - {bad}\n")
         assert said in refused(git_shop, upgrade=True)
@@ -423,10 +436,12 @@ def test_another_revision_is_asked_for_by_deps_not_by_a_load(git_shop: Path) -> 
     install_packages(git_shop)
     text = (git_shop / "packages.yml").read_text()
     (git_shop / "packages.yml").write_text(text.replace("branch: main", "tag: v0.2.0"))
-    assert "installed from ../repository branch main, packages.yml says ../repository tag v0.2.0" in wrong(git_shop)
+    assert "installed from ../repository branch main, packages.yml says ../repository tag v0.2.0 [FFT-170]" in wrong(
+        git_shop
+    )
     install_packages(git_shop)
     (git_shop / "packages.lock.yml").unlink()
-    assert "is not in packages.lock.yml as it is here" in wrong(git_shop)
+    assert "differs from its entry in packages.lock.yml" in wrong(git_shop)
     install_packages(git_shop)
     load_project(git_shop, environment={})
     (git_shop / "packages.yml").write_text("packages: []\n")
@@ -455,7 +470,7 @@ def test_a_lock_that_cannot_be_kept_to_is_said(git_shop: Path) -> None:
     commit_line = next(line for line in good.splitlines() if "commit:" in line)
     lock.write_text(good.replace(commit_line, f"    commit: {'f' * 40}"))
     said = refused(git_shop)
-    assert "commit ffffffffffff of packages.lock.yml is not in ../repository any more" in said
+    assert "commit ffffffffffff of packages.lock.yml is no longer in ../repository" in said
     assert "fft deps --upgrade" in said
     lock.write_text(good.replace(commit_line, "    commit: main"))
     assert "packages.lock.yml:7: packages.shared.commit: String should match pattern" in refused(git_shop)

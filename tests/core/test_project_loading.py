@@ -577,7 +577,7 @@ def test_a_variable_missing_in_another_profile_is_no_error(tmp_path: Path) -> No
     assert loaded(tmp_path, {**ONE, "profiles.yml": profiles}).engine == "duckdb"
     assert problems(tmp_path, {**ONE, "profiles.yml": profiles}, env="prod") == [
         (
-            "profiles.yml:4: environment variable PROD_PATH is not set and has no default\n"
+            "profiles.yml:4: environment variable PROD_PATH is not set and has no default [FFT-204]\n"
             "    hint: Set PROD_PATH (in the environment or a .env file), or write env('PROD_PATH', 'default')."
         )
     ]

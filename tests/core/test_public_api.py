@@ -102,7 +102,7 @@ def test_a_program_that_imports_an_old_name_is_told_so() -> None:
 
 def test_what_is_nowhere_is_no_attribute() -> None:
     with pytest.raises(AttributeError, match="module 'fft_core' has no attribute 'nothing'"):
-        getattr(fft_core, "nothing")  # noqa: B009 - the type checker knows that it is not there
+        getattr(fft_core, "nothing")  # noqa: B009 - the type checker knows that it does not exist
     assert not hasattr(fft_core, "__wrapped__")
     assert not hasattr(fft_core, "VERSION")
 

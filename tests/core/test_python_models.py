@@ -113,7 +113,10 @@ def test_a_key_that_is_no_input_is_named_with_its_line(tmp_path: Path) -> None:
     code = f"{IMPORTS}@model(deps=['a', 'b'])\ndef m(frames):\n    return frames['aa']\n"
     with pytest.raises(ModelError) as caught:
         row_of(tmp_path, code)
-    assert str(caught.value) == "models/m.ff.py:7: 'aa' is not an input of this model\n    hint: Did you mean 'a'?"
+    assert (
+        str(caught.value)
+        == "models/m.ff.py:7: 'aa' is not an input of this model [FFT-410]\n    hint: Did you mean 'a'?"
+    )
 
 
 def test_helpers_name_relations() -> None:
@@ -144,7 +147,7 @@ def test_missing_columns_are_named_before_the_function_is_called(tmp_path: Path,
     code = f"{IMPORTS}@model(deps=['a'], requires={requires})\ndef m(a):\n    raise SystemExit\n"
     with pytest.raises(RequiredColumnsError) as caught:
         row_of(tmp_path, code)
-    assert str(caught.value) == "models/m.ff.py:6: model 'm' requires 'w', 'z' of 'a', which has 'x', 's'"
+    assert str(caught.value) == "models/m.ff.py:6: model 'm' requires 'w', 'z' of 'a', which has 'x', 's' [FFT-412]"
 
 
 def test_a_near_column_is_a_hint(tmp_path: Path) -> None:
@@ -325,7 +328,7 @@ def test_an_exception_shows_the_users_own_frames(tmp_path: Path) -> None:
     with opened(tmp_path, files) as shop, pytest.raises(ModelError) as caught:
         shop.build()
     assert str(caught.value) == (
-        "helpers.py:2: model 'm' raised KeyError: 'nope'\n"
+        "helpers.py:2: model 'm' raised KeyError: 'nope' [FFT-411]\n"
         "    models/m.ff.py:9 in m: return helpers.deeper(a)\n"
         "    helpers.py:2 in deeper: return df['nope']"
     )
@@ -342,14 +345,17 @@ def test_folders_with_spaces_and_colons_are_named_as_they_are(tmp_path: Path) ->
         shop.build()
     line = "models/my models: old/bad one.ff.py:7"
     assert str(caught.value) == (
-        f"{line}: model 'bad' raised ValueError: boom\n    {line} in bad: raise ValueError('boom')"
+        f"{line}: model 'bad' raised ValueError: boom [FFT-411]\n    {line} in bad: raise ValueError('boom')"
     )
 
 
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        ("class E(Exception):\n        __str__ = lambda s: 'c' + s.code\n    raise E", "E: <E that cannot be shown>"),
+        (
+            "class E(Exception):\n        __str__ = lambda s: 'c' + s.code\n    raise E",
+            "E: <E that cannot be shown>",
+        ),
         ("class Stop(BaseException): pass\n    raise Stop('now')", "Stop: now"),
         ("raise GeneratorExit", "GeneratorExit"),
         ("raise SystemExit(3)", "SystemExit: 3"),
@@ -359,7 +365,7 @@ def test_whatever_a_model_raises_is_the_models(tmp_path: Path, body: str, said: 
     files = {"models/m.ff.py": f"{IMPORTS}@model()\ndef m():\n    {body}\n"}
     with opened(tmp_path, files) as shop, pytest.raises(ModelError, match=r"models/m\.ff\.py") as caught:
         shop.build()
-    assert f"model 'm' raised {said}\n" in str(caught.value)
+    assert f"model 'm' raised {said} [FFT-411]\n" in str(caught.value)
 
 
 def test_a_keyboard_interrupt_is_the_models_in_a_thread_of_a_step_and_else_ctrl_c(tmp_path: Path) -> None:
@@ -391,7 +397,8 @@ def test_packages_installed_below_the_project_are_not_the_users_own(tmp_path: Pa
         shop.build()
     sys.modules.pop("thirdparty", None)
     assert str(caught.value) == (
-        "models/m.ff.py:11: model 'm' raised ValueError: inside\n    models/m.ff.py:11 in m: thirdparty.fails()"
+        "models/m.ff.py:11: model 'm' raised ValueError: inside [FFT-411]\n    models/m.ff.py:11 in m: "
+        "thirdparty.fails()"
     )
 
 
@@ -400,7 +407,7 @@ def test_an_exception_while_a_file_is_imported(tmp_path: Path) -> None:
     with opened(tmp_path, files) as shop, pytest.raises(ModelError) as caught:
         shop.build()
     assert str(caught.value) == (
-        "models/m.ff.py:6: model 'm' raised ModuleNotFoundError: No module named 'not_there'\n"
+        "models/m.ff.py:6: model 'm' raised ModuleNotFoundError: No module named 'not_there' [FFT-411]\n"
         "    models/m.ff.py:6 in <module>: import not_there\n"
         "    hint: Install the package that has 'not_there' for the Python that runs fft, or correct the import."
     )

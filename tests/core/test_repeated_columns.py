@@ -52,7 +52,7 @@ def test_names_that_differ_in_case(tmp_path: Path, profile: str, config: str, ta
     if target.engine == "postgres" and "table" in config:
         assert build(tmp_path, profile, config, query) == ["id", "a", "A"]
     if target.engine == "duckdb":
-        with pytest.raises(FftError, match=r"m.ff.sql:1: .*the columns 'a' and 'A', which are one name"):
+        with pytest.raises(FftError, match=r"m.ff.sql:1: .*the columns 'a' and 'A', which are the same name"):
             build(tmp_path, profile, config, query)
 
 

@@ -104,47 +104,83 @@ REFUSED: dict[str, tuple[Callable[[], Any], str, str]] = {
     "an index of doubles": (lambda: pd.DataFrame({"v": [1]}, index=[0.5]), "an index of floating values", "reset_i"),
     "columns of several levels": (
         lambda: SALES.groupby("k").agg({"v": ["sum", "max"]}).reset_index(),
-        "names of several levels, such as ('k', '')",
+        "names of several levels, such as ('k', '') [FFT-413]",
         "df.columns =",
     ),
     "a name that is a tuple": (lambda: pd.DataFrame({"a": [1]}).set_axis([None], axis=1), "called None", "map(str)"),
     "a name that is a time": (lambda: pd.DataFrame([[1]], columns=[pd.Timestamp("2025")]), "Timestamp(", "map(str)"),
     "an empty name": (lambda: pd.DataFrame({"": [1]}), "empty name", "Name every column"),
-    "a name twice": (lambda: pd.DataFrame([[1, 2]], columns=["a", "a"]), "the column 'a' twice", "Rename"),
-    "a number and its text": (lambda: pd.DataFrame([[1, 2]], columns=[1, "1"]), "the column '1' twice", "Rename"),
-    "a name twice in Arrow": (
-        lambda: pa.Table.from_arrays([pa.array([1]), pa.array([2])], names=["a", "a"]),
-        "the column 'a' twice",
+    "a name twice": (lambda: pd.DataFrame([[1, 2]], columns=["a", "a"]), "the column 'a' twice [FFT-413]", "Rename"),
+    "a number and its text": (
+        lambda: pd.DataFrame([[1, 2]], columns=[1, "1"]),
+        "the column '1' twice [FFT-413]",
         "Rename",
     ),
-    "no columns": (lambda: pd.DataFrame(index=[1]), "the frame has no columns", "Name the columns"),
-    "a number of 71 bits": (lambda: pd.DataFrame({"x": [2**70, 1]}), "column 'x'", "one type"),
-    "complex numbers": (lambda: pd.DataFrame({"x": [1 + 2j]}), "column 'x' (complex128)", "one type"),
+    "a name twice in Arrow": (
+        lambda: pa.Table.from_arrays([pa.array([1]), pa.array([2])], names=["a", "a"]),
+        "the column 'a' twice [FFT-413]",
+        "Rename",
+    ),
+    "no columns": (lambda: pd.DataFrame(index=[1]), "the frame has no columns [FFT-413]", "Name the columns"),
+    "a number of 71 bits": (lambda: pd.DataFrame({"x": [2**70, 1]}), "column 'x'", "one database type"),
+    "complex numbers": (lambda: pd.DataFrame({"x": [1 + 2j]}), "column 'x' (complex128)", "one database type"),
     "numbers and texts": (lambda: objects(1, "a"), "column 'x' (object)", "text"),
-    "sets": (lambda: objects({1}), "column 'x': it holds sets", "one type"),
-    "sets in lists": (lambda: objects([{1}]), "column 'x': it holds sets", "one type"),
-    "texts and bytes": (lambda: objects("a", b"b"), "it holds str and bytes", "one type"),
-    "texts and bytes in lists": (lambda: objects(["a"], [b"b"]), "it holds str and bytes", "one type"),
-    "texts and bytes in dicts": (lambda: objects({"k": "a"}, {"k": b"b"}), "it holds str and bytes", "one type"),
-    "dates and timestamps": (lambda: objects(date(2025, 1, 1), datetime(2025, 1, 1, 9)), "date and datetime", "one"),
-    "zones and none": (lambda: objects(datetime(2025, 1, 1), ZONED), "with and without a time zone", "one type"),
-    "none and zones": (lambda: objects(ZONED, datetime(2025, 1, 1)), "with and without a time zone", "one type"),
-    "zoned times of day": (lambda: objects(time(1, tzinfo=UTC)), "times of day with a zone", "one type"),
-    "nanoseconds in objects": (lambda: objects(pd.Timestamp(1)), "column 'x': it holds nanoseconds", "one type"),
-    "nanosecond durations": (lambda: objects(pd.Timedelta(1, "ns")), "column 'x': it holds nanoseconds", "one type"),
-    "decimals and doubles": (lambda: objects(Decimal("1.5"), 2.5), "column 'x' (object)", "one type"),
-    "infinite decimals": (lambda: objects(Decimal("Infinity")), "column 'x' (object)", "one type"),
-    "a lone surrogate": (lambda: objects("\ud800"), "column 'x' (object)", "one type"),
-    "objects": (lambda: objects(object()), "column 'x' (object)", "one type"),
-    "lists of mixed types": (lambda: objects([1], ["a"]), "column 'x' (object)", "one type"),
-    "periods": (lambda: pd.DataFrame({"x": pd.period_range("2025", periods=1, freq="M")}), "pandas period", "ends"),
-    "intervals": (lambda: pd.DataFrame({"x": pd.interval_range(0, 1)}), "pandas interval", "ends"),
+    "sets": (lambda: objects({1}), "column 'x': it holds sets", "one database type"),
+    "sets in lists": (lambda: objects([{1}]), "column 'x': it holds sets", "one database type"),
+    "texts and bytes": (lambda: objects("a", b"b"), "it holds str and bytes [FFT-413]", "one database type"),
+    "texts and bytes in lists": (
+        lambda: objects(["a"], [b"b"]),
+        ("it holds str and bytes [FFT-413]"),
+        "one database type",
+    ),
+    "texts and bytes in dicts": (
+        lambda: objects({"k": "a"}, {"k": b"b"}),
+        "it holds str and bytes [FFT-413]",
+        "one database type",
+    ),
+    "dates and timestamps": (
+        lambda: objects(date(2025, 1, 1), datetime(2025, 1, 1, 9)),
+        "date and datetime [FFT-413]",
+        "one",
+    ),
+    "zones and none": (
+        lambda: objects(datetime(2025, 1, 1), ZONED),
+        "with and without a time zone [FFT-413]",
+        "one database type",
+    ),
+    "none and zones": (
+        lambda: objects(ZONED, datetime(2025, 1, 1)),
+        "with and without a time zone [FFT-413]",
+        "one database type",
+    ),
+    "zoned times of day": (
+        lambda: objects(time(1, tzinfo=UTC)),
+        ("times of day with a zone [FFT-413]"),
+        "one database type",
+    ),
+    "nanoseconds in objects": (
+        lambda: objects(pd.Timestamp(1)),
+        ("column 'x': it holds nanoseconds"),
+        "one database type",
+    ),
+    "nanosecond durations": (
+        lambda: objects(pd.Timedelta(1, "ns")),
+        ("column 'x': it holds nanoseconds"),
+        "one database type",
+    ),
+    "decimals and doubles": (lambda: objects(Decimal("1.5"), 2.5), "column 'x' (object)", "one database type"),
+    "infinite decimals": (lambda: objects(Decimal("Infinity")), "column 'x' (object)", "one database type"),
+    "a lone surrogate": (lambda: objects("\ud800"), "column 'x' (object)", "one database type"),
+    "objects": (lambda: objects(object()), "column 'x' (object)", "one database type"),
+    "lists of mixed types": (lambda: objects([1], ["a"]), "column 'x' (object)", "one database type"),
+    "periods": (lambda: pd.DataFrame({"x": pd.period_range("2025", periods=1, freq="M")}), "pandas period", "bounds"),
+    "intervals": (lambda: pd.DataFrame({"x": pd.interval_range(0, 1)}), "pandas interval", "bounds"),
     "categories of periods": (
         lambda: pd.DataFrame({"x": pd.Categorical(pd.period_range("2025", periods=1, freq="M"))}),
         "pandas period",
-        "ends",
+        "bounds",
     ),
-    "sparse": (lambda: pd.DataFrame({"x": pd.arrays.SparseArray([0, 1])}), "column 'x' (Sparse", "one type"),
+    "sparse": (lambda: pd.DataFrame({"x": pd.arrays.SparseArray([0, 1])}), "column 'x' (Sparse", "one database type"),
     "objects of Polars": (lambda: pl.DataFrame({"x": pl.Series([object()], dtype=pl.Object)}), "'x' is Object", "Cast"),
     "a lazy frame that fails": (lambda: pl.LazyFrame({"x": [1]}).select("y"), "cannot be stored", ""),
 }
@@ -183,8 +219,8 @@ STORED: dict[str, tuple[Callable[[], Any], Any, Any]] = {
     "tuples": (lambda: objects((1, 2)), [[1, 2]], "="),
     "arrays": (lambda: objects(np.array([1, 2])), [[1, 2]], "="),
     "ragged lists of lists": (lambda: objects([[1], [2, 3]]), [[[1], [2, 3]]], "!lists of different lengths"),
-    "empty lists in lists": (lambda: objects([[]]), [[[]]], "!without items"),
-    "no list in a list": (lambda: objects([[1], None]), [[[1], None]], "!NULL in place of a list"),
+    "empty lists in lists": (lambda: objects([[]]), [[[]]], "!or empty"),
+    "no list in a list": (lambda: objects([[1], None]), [[[1], None]], "!NULL instead of a list"),
     "a map": (lambda: column(pa.map_(pa.string(), pa.int8()), [("a", 1)]), [{"a": 1}], "="),
     "a map of numbers": (lambda: column(pa.map_(pa.int8(), pa.string()), [(1, "a")]), [{1: "a"}], [{"1": "a"}]),
     "NaN in a struct": (
@@ -276,7 +312,7 @@ def test_names_that_differ_only_in_case(engines: dict[str, Session]) -> None:
     with engines["postgres"].frames.query(table) as query:
         assert [c.name for c in engines["postgres"].columns(query)] == ["a", "A"]
     with (
-        pytest.raises(FftError, match="its columns 'a' and 'A' are one name to DuckDB"),
+        pytest.raises(FftError, match="its columns 'a' and 'A' are the same name to DuckDB"),
         engines["duckdb"].frames.query(table),
     ):
         pass
@@ -292,10 +328,10 @@ CAST = "hint: Cast it in SQL, for example cast(iv as varchar), or take the input
 RESET = "hint: reset_index() makes it a column; reset_index(drop=True) leaves it out."
 RENAME = "hint: Rename or drop one of them."
 ROUND = "hint: Round it or cast it in the model, for example to text."
-FINE = "column 'x' (duration[ns]) has nanoseconds, and INTERVAL keeps microseconds"
-NAMES = "its columns 'a' and 'A' are one name to DuckDB"
-INDEX = "it has the index 'n', which is not a column"
-POLARS = "its input 'a': the rows cannot be read as Polars: column 'iv' (interval)"
+FINE = "column 'x' (duration[ns]) has nanoseconds, but INTERVAL stores microseconds [FFT-413]"
+NAMES = "its columns 'a' and 'A' are the same name to DuckDB [FFT-413]"
+INDEX = "it has the index 'n', which is not a column [FFT-413]"
+POLARS = "its input 'a': the rows cannot be read as Polars: column 'iv' (interval) [FFT-414]"
 ERRORS = [
     ("pl.DataFrame", "return frame", f"{POLARS}\n    {CAST}"),
     ("pd.DataFrame", "return frame.set_index('n')", f"the frame cannot be stored: {INDEX}\n    {RESET}"),
@@ -338,4 +374,4 @@ def test_decimals_that_no_double_holds_are_objects_and_arithmetic_with_doubles_s
     with opened(tmp_path, files) as shop, pytest.raises(ModelError) as caught:
         shop.build()
     assert "raised TypeError: " in str(caught.value)
-    assert "hint: A column holds decimals that no double can hold" in str(caught.value)
+    assert "hint: A column holds decimals that do not fit into a double" in str(caught.value)

@@ -47,23 +47,23 @@ def test_spellings(tmp_path: Path, written: str, form: CsvFormat) -> None:
 @pytest.mark.parametrize(
     ("written", "said"),
     [
-        ("{delimeter: ';'}", "unknown key 'delimeter' in files.s\n    hint: Did you mean 'delimiter'?"),
+        ("{delimeter: ';'}", "unknown key 'delimeter' in files.s [FFT-101]\n    hint: Did you mean 'delimiter'?"),
         ("{delimiter: ''}", "files.s.delimiter: '' is not one ASCII character"),
         ("{delimiter: ', '}", "files.s.delimiter: ', ' is not one ASCII character"),
         ("{delimiter: '§'}", "files.s.delimiter: '§' is not one ASCII character"),
         ("{delimiter: a}", "files.s.delimiter: 'a' is not one ASCII character"),
-        ("{delimiter: '\"'}", "files.s: delimiter and quote are the same character"),
-        ("{encoding: latn-1}", "files.s.encoding: 'latn-1' is not an encoding. Did you mean 'latin-1'?"),
+        ("{delimiter: '\"'}", "files.s: delimiter and quote are the same character [FFT-106]"),
+        ("{encoding: latn-1}", "files.s.encoding: 'latn-1' is not an encoding. Did you mean 'latin-1'? [FFT-106]"),
         ("{encoding: rot13}", "files.s.encoding: 'rot13' is not an encoding"),
         ("{null_values: [NULL]}", "files.s.null_values: write a list of texts, each in quotes"),
         ("{null_values: [-999]}", "files.s.null_values: write a list of texts, each in quotes"),
         ("{null_values: [NO]}", "files.s.null_values: write a list of texts, each in quotes"),
-        ("{header: [a, A]}", "files.s.header: two columns have one name"),
-        ("{header: [a, '']}", "files.s.header: name each column"),
-        ("{header: []}", "files.s.header: name each column"),
+        ("{header: [a, A]}", "files.s.header: two columns have one name [FFT-106]"),
+        ("{header: [a, '']}", "files.s.header: name each column [FFT-106]"),
+        ("{header: []}", "files.s.header: name each column [FFT-106]"),
         ("{header: maybe}", "files.s.header: write true, false, or a list of names"),
         ("{header: [1, 2]}", "files.s.header: write true, false, or a list of names"),
-        ("[]", "files.s must be a mapping"),
+        ("[]", "files.s must be a mapping [FFT-106]"),
     ],
 )
 def test_what_cannot_be_said(tmp_path: Path, written: str, said: str) -> None:
@@ -74,13 +74,16 @@ def test_what_cannot_be_said(tmp_path: Path, written: str, said: str) -> None:
 
 def test_settings_of_a_file_that_is_not_there(tmp_path: Path) -> None:
     found = problems(tmp_path, {**CSV, "seeds/schema.yml": "files:\n  raw/t: {quote: none}\n"})
-    assert found == ["seeds/schema.yml:2: seeds/ has no seed 'raw/t'\n    hint: Did you mean 'raw/s'?"]
+    assert found == ["seeds/schema.yml:2: seeds/ has no seed 'raw/t' [FFT-160]\n    hint: Did you mean 'raw/s'?"]
 
 
 def test_settings_of_a_file_that_is_no_csv(tmp_path: Path) -> None:
     found = problems(tmp_path, {"seeds/q.sql": "select 1 as x", "seeds/schema.yml": "files:\n  q: {quote: none}\n"})
     assert found == [
-        "seeds/schema.yml:2: seeds/q.sql is no CSV\n    hint: The keys of `files` are about .csv and .tsv files."
+        (
+            "seeds/schema.yml:2: seeds/q.sql is not a CSV file [FFT-160]\n    hint: The keys of `files` are for .csv "
+            "and .tsv files."
+        )
     ]
 
 
@@ -112,8 +115,8 @@ def test_an_error_names_the_file_once_and_the_key_that_mends_it(tmp_path: Path) 
     with opened(tmp_path, {"seeds/raw/s.csv": b"a\n\xe9\n"}) as shop, pytest.raises(SeedError) as caught:
         shop.build()
     assert str(caught.value) == (
-        "seeds/raw/s.csv:2: byte 0xe9 at offset 2 is not UTF-8\n"
-        "    hint: Say it in seeds/schema.yml: files: {raw/s: {encoding: latin-1}}."
+        "seeds/raw/s.csv:2: byte 0xe9 at offset 2 is not UTF-8 [FFT-421]\n"
+        "    hint: Set it in seeds/schema.yml: files: {raw/s: {encoding: latin-1}}."
     )
 
 

@@ -93,7 +93,13 @@ def test_seeds_and_sources_are_shown_as_published(root: Path, name: str) -> None
 
 
 def test_a_python_model_is_shown_as_published(root: Path) -> None:
-    with pytest.raises(MissingRelationError, match=r"rows of counted are not there: .*\.counted\s+hint: B"):
+    with pytest.raises(
+        MissingRelationError,
+        match=(
+            r"relation of counted does not exist: .*\.counted "
+            r"\[FFT-\d+\]\s+hint: B"
+        ),
+    ):
         shown(root, "counted")
     with opened(root) as shop:
         shop.build("users", "counted")
@@ -105,7 +111,13 @@ def test_a_query_of_ones_own(root: Path) -> None:
         root, "select {{ shout('email') }} as e, {{ var('n', 5) }} from {{ ref('cleaned') }} where id=1;"
     )
     assert found.rows == (("A@X.AT!", 5),)
-    with pytest.raises(ProjectError, match=r"ref\('cleane'\) is not a model or seed\s+hint: Did you mean 'cleaned'"):
+    with pytest.raises(
+        ProjectError,
+        match=(
+            r"ref\('cleane'\) is not a model or seed \[FFT-\d+\]\s+hint: Did you "
+            r"mean 'cleaned'"
+        ),
+    ):
         shown_inline(root, "select * from {{ ref('cleane') }}")
     with pytest.raises(ProjectError, match="template"):
         shown_inline(root, "select {{ 1")
@@ -126,7 +138,7 @@ def test_what_a_query_reads_may_be_missing(tmp_path: Path, profile: Mapping[str,
     project = loaded(tmp_path, {**FILES, **profile})
     with (
         open_warehouse(project, read_only=True) as warehouse,
-        pytest.raises(MissingRelationError, match=r"users\.ff\.sql:1: model 'users' reads \S+ which is not"),
+        pytest.raises(MissingRelationError, match=r"users\.ff\.sql:1: model 'users' reads \S+ which does not"),
     ):
         preview(warehouse, project.models["users"], 10)
     assert not (tmp_path / "db.duckdb").exists()
@@ -135,7 +147,7 @@ def test_what_a_query_reads_may_be_missing(tmp_path: Path, profile: Mapping[str,
 def test_a_name_that_is_not_there(tmp_path: Path) -> None:
     project = loaded(tmp_path, FILES)
     for name, hint in (("user", "users"), ("crm.peple", "crm.people")):
-        with pytest.raises(FftError, match=f"is not a model, seed or source\\s+hint: Did you mean '{hint}'"):
+        with pytest.raises(FftError, match=f"is not a model, seed or source .FFT-301.\\s+hint: Did you mean '{hint}'"):
             find_node(project, name)
 
 

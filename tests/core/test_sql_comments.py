@@ -54,7 +54,7 @@ def seen_by_sqlglot(text: str, dialect: str) -> str | None:
 
 
 def seen_by_duckdb(text: str) -> list[tuple[int, str]]:
-    """Where each token begins by DuckDB's own scanner, which is that of Postgres, and whether it is a comment."""
+    """Where each token begins by DuckDB's own scanner, the relation of Postgres, and whether it is a comment."""
     return [(start, str(kind).rpartition(".")[2]) for start, kind in duckdb.tokenize(text)]
 
 
@@ -189,12 +189,12 @@ def test_jinja_in_text_is_read_on_each_engine(tmp_path: Path, target: Target, te
 
 PROBLEMS = {
     "select 1 as x\n-- {{ var(\n'v') }}": (
-        "models/m.ff.sql:2: template error: this begins in a SQL comment and ends outside of it"
+        "models/m.ff.sql:2: template error: this begins in a SQL comment and ends outside of it [FFT-130]"
     ),
     "select 1 as x\n/* {% if true %} */ -- {% endif\n%}": (
-        "models/m.ff.sql:2: template error: this begins in a SQL comment and ends outside of it"
+        "models/m.ff.sql:2: template error: this begins in a SQL comment and ends outside of it [FFT-130]"
     ),
-    "select 1 as x\n\n/* {{ var('v') }}": "models/m.ff.sql:3: template error: a SQL comment that has no end",
+    "select 1 as x\n\n/* {{ var('v') }}": "models/m.ff.sql:3: template error: an unclosed SQL comment [FFT-130]",
     "select 1 as x -- {% if true %}\n{% endif %}": "models/m.ff.sql:2: template error: Encountered unknown tag 'endif'",
     "{% if true %}\nselect 1 as x -- {% endif %}\n": "models/m.ff.sql:",
 }
@@ -244,8 +244,12 @@ MACRO_ERRORS = {
     "{% macro x() %}\n{{ y() }}{% endmacro %}\n{% macro y() %}\n{{ 1 / 0 }}{% endmacro %}": (
         "models/macros/x.sql:4: template error: ZeroDivisionError"
     ),
-    "{% macro x(n='one') %}\n{{ ref(n) }}{% endmacro %}": "models/macros/x.sql:2: ref('one') is not written out",
-    "{% macro x() %}\n{% include 'y' %}{% endmacro %}": "models/macros/x.sql:2: {% include %} is not supported",
+    "{% macro x(n='one') %}\n{{ ref(n) }}{% endmacro %}": (
+        "models/macros/x.sql:2: ref('one') does not appear literally in m.ff.sql"
+    ),
+    "{% macro x() %}\n{% include 'y' %}{% endmacro %}": (
+        "models/macros/x.sql:2: {% include %} is not supported [FFT-130]"
+    ),
     "{% macro x() %}\n-- {{ var(\n'a') }}{% endmacro %}": "models/macros/x.sql:2: template error: this begins in a SQL",
 }
 

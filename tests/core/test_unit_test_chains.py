@@ -108,32 +108,47 @@ CHAIN = f"models: [stg_orders, spent]\ncases: [{{name: a, inputs: {ORDERS}, expe
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (CHAIN.replace("spent", "spend", 1), "1: 'spend' is not a model\n    hint: Did you mean 'spent'?"),
-        (CHAIN.replace("spent", "stg_orders.ff", 1), "1: model 'stg_orders' is named twice"),
+        (CHAIN.replace("spent", "spend", 1), "1: 'spend' is not a model [FFT-113]\n    hint: Did you mean 'spent'?"),
+        (CHAIN.replace("spent", "stg_orders.ff", 1), "1: model 'stg_orders' is named twice [FFT-161]"),
         (
             CHAIN.replace("spent", "best", 1),
-            "1: model 'stg_orders' is read by none of the others of the chain\n    hint: Name all models from",
+            (
+                "1: model 'stg_orders' is not an input of another model of the chain [FFT-161]\n    hint: Name all "
+                "models from"
+            ),
         ),
         (CHAIN.replace("models: [stg_orders, spent]", "models: []"), "1: models: List should have at least 1 item"),
         (f"model: spent\n{CHAIN}", "name either a model, or the models of a chain"),
-        (CHAIN.replace("raw_orders:", "raw_order:"), "2: the models 'stg_orders', 'spent' do not read 'raw_order'"),
+        (
+            CHAIN.replace("raw_orders:", "raw_order:"),
+            "2: the models 'stg_orders', 'spent' do not read 'raw_order' [FFT-161]",
+        ),
         (
             CHAIN.replace("{raw_orders", "{spent: {rows: []}, raw_orders"),
-            "2: 'spent' is one of the models that are tested",
+            "2: 'spent' is one of the tested models [FFT-161]",
         ),
-        (CHAIN.replace("{raw_orders", "{this: {rows: []}, raw_orders"), "replace their tables: 'this' has no effect"),
-        (CHAIN.replace(f"inputs: {ORDERS}, ", ""), "2: case 'a' gives no rows for 'raw_orders', which is read"),
+        (
+            CHAIN.replace("{raw_orders", "{this: {rows: []}, raw_orders"),
+            "replace their tables: 'this' has no effect [FFT-161]",
+        ),
+        (CHAIN.replace(f"inputs: {ORDERS}, ", ""), "2: case 'a' has no rows for the input 'raw_orders'"),
         (
             CHAIN.replace("expect: {", "expect: {relation: spend, "),
-            "2: expect.relation 'spend' is not a model of the chain",
+            "2: expect.relation 'spend' is not a model of the chain [FFT-113]",
         ),
         (
             CHAIN.replace("expect: {rows: []}", "expect: [{rows: []}, {rows: []}]"),
-            "says twice what is expected of 'spent'",
+            "has two expectations for 'spent' [FFT-161]",
         ),
-        (CHAIN.replace("expect: {rows: []}", "expect: [{relation: spent}]"), "2: case 'a' has no expect.rows"),
-        (CHAIN.replace("expect: {rows: []}", "expect: []"), "2: case 'a' has no expect.rows"),
-        (CHAIN.replace("expect: {rows: []}", "expect: [{row: []}]"), "2: unknown key 'row' in cases.0.expect.0"),
+        (
+            CHAIN.replace("expect: {rows: []}", "expect: [{relation: spent}]"),
+            "2: case 'a' has no expect.rows [FFT-105]",
+        ),
+        (CHAIN.replace("expect: {rows: []}", "expect: []"), "2: case 'a' has no expect.rows [FFT-105]"),
+        (
+            CHAIN.replace("expect: {rows: []}", "expect: [{row: []}]"),
+            "2: unknown key 'row' in cases.0.expect.0 [FFT-101]",
+        ),
         (CHAIN.replace("expect: {rows: []}", "expect: 7"), "2: cases.0.expect"),
     ],
 )

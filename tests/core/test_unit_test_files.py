@@ -124,27 +124,45 @@ def test_the_own_table_of_an_incremental_model(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (f"model: user\n{CASE}", "1: 'user' is not a model\n    hint: Did you mean 'users'?"),
-        (f"model: users\n{CASE.replace('raw_users', 'raw_user')}", "2: model 'users' does not read 'raw_user'"),
+        (f"model: user\n{CASE}", "1: 'user' is not a model [FFT-113]\n    hint: Did you mean 'users'?"),
+        (
+            f"model: users\n{CASE.replace('raw_users', 'raw_user')}",
+            "2: model 'users' does not read 'raw_user' [FFT-161]",
+        ),
         (f"model: users\n{CASE.replace('raw_users', 'zzz')}", "hint: It reads cleaned, raw_users."),
         (f"model: users\n{CASE.replace('raw_users', 'this')}", "2: model 'users' replaces its table"),
-        ("model: users\ncases: [{name: a, expect: {rows: []}}]", "2: case 'a' gives no rows for 'raw_users'"),
-        (f"model: users\n{CASE.replace('expect: {rows', 'expect: {row')}", "2: unknown key 'row' in cases.0.expect"),
-        (f"model: users\n{CASE.replace(', expect: {rows: [{id: 1}]}', '')}", "2: case 'a' has no expect.rows"),
+        (
+            "model: users\ncases: [{name: a, expect: {rows: []}}]",
+            "2: case 'a' has no rows for the input 'raw_users' [FFT-161]",
+        ),
+        (
+            f"model: users\n{CASE.replace('expect: {rows', 'expect: {row')}",
+            "2: unknown key 'row' in cases.0.expect [FFT-101]",
+        ),
+        (
+            f"model: users\n{CASE.replace(', expect: {rows: [{id: 1}]}', '')}",
+            "2: case 'a' has no expect.rows [FFT-105]",
+        ),
         (f"model: users\n{CASE.replace('expect: {', 'expect: {relation: x, ')}", "expect.relation 'x' is not"),
         (f"model: users\n{CASE.replace('expect: {', 'expect: {approx: much, ')}", "'much' is not a tolerance"),
         (f"model: users\n{CASE.replace('expect: {', 'expect: {approx: {id: -1}, ')}", "-1 is not a tolerance"),
-        (f"model: users\n{CASE.replace('rows: [{id: 1}]}}', 'csv: x, rows: []}}')}", "give either rows or csv"),
-        (f"model: users\n{CASE.replace('rows: [{id: 1}]}}', 'columns: {}}}')}", "give either rows or csv"),
+        (
+            f"model: users\n{CASE.replace('rows: [{id: 1}]}}', 'csv: x, rows: []}}')}",
+            "set either rows or csv, or a fixture [FFT-106]",
+        ),
+        (
+            f"model: users\n{CASE.replace('rows: [{id: 1}]}}', 'columns: {}}}')}",
+            "set either rows or csv, or a fixture [FFT-106]",
+        ),
         (f"model: users\n{CASE.replace('[{id: 1}]}}', '[1]}}')}", "2: cases.0.inputs.raw_users.rows.0"),
         (f"model: users\n{CASE.replace('{id: 1}]}}', '{on: 1}]}}')}", "rows.0: the column True is not text: quote"),
         ("model: users\ncases: []", "2: cases: List should have at least 1 item"),
-        ("cases: [{name: a}]", "missing key 'model'"),
-        ("[1]", "the file must be a mapping"),
+        ("cases: [{name: a}]", "missing key 'model' [FFT-106]"),
+        ("[1]", "the file must be a mapping [FFT-106]"),
         ("model: [", "invalid YAML"),
         (
             f"model: users\n{CASE[:-1]}, {CASE[8:]}",
-            "2: case 'a' of 'users' is also in tests/unit/t.yml:2\n    hint: Give each case",
+            "2: case 'a' of 'users' is also in tests/unit/t.yml:2 [FFT-120]\n    hint: Use another name",
         ),
         (
             "model: orders\ncases: [{name: a, inputs: {orders: {rows: []}}, expect: {rows: []}}]",
@@ -165,7 +183,9 @@ def test_a_name_of_two_sources_must_be_written_in_full(tmp_path: Path) -> None:
         "tests/unit/t.yml": "model: both\ncases: [{name: a, inputs: {orders: {rows: []}}, expect: {rows: []}}]",
     }
     found = problems(tmp_path, files)
-    assert "'orders' could be several inputs of 'both'\n    hint: Write crm.orders or shop.orders." in found[0]
+    assert (
+        "'orders' could be several inputs of 'both' [FFT-161]\n    hint: Write crm.orders or shop.orders." in found[0]
+    )
 
 
 def test_an_input_that_is_not_there_is_reported_once(tmp_path: Path) -> None:
@@ -174,6 +194,6 @@ def test_an_input_that_is_not_there_is_reported_once(tmp_path: Path) -> None:
         "tests/unit/t.yml": "model: users\ncases: [{name: a, expect: {rows: []}}]",
     }
     assert [problem.split("\n")[0] for problem in problems(tmp_path, files)] == [
-        "models/users.ff.sql:1: ref('nothing') is not a model or seed",
-        "models/users.ff.sql:1: source('crm', 'nothing') is not in sources.yml",
+        "models/users.ff.sql:1: ref('nothing') is not a model or seed [FFT-110]",
+        "models/users.ff.sql:1: source('crm', 'nothing') is not in sources.yml [FFT-112]",
     ]

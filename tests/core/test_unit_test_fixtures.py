@@ -52,16 +52,16 @@ def test_a_changed_fixture_is_read_again(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("files", "said"),
     [
-        ({"t": "few"}, "tests/unit/t.yml:2: fixture 'fewer' does not exist\n    hint: Did you mean 'few'?"),
+        ({"t": "few"}, "tests/unit/t.yml:2: fixture 'fewer' does not exist [FFT-113]\n    hint: Did you mean 'few'?"),
         ({"t": "zzz"}, "hint: There are few, from_file, many, more, other."),
-        ({"t": "other"}, "tests/fixtures/other.yml:1: unknown key 'this is' in the file"),
-        ({"t": "few", "few.csv": "id\n1\n"}, "fixture 'few' is also in tests/fixtures/few.yml"),
+        ({"t": "other"}, "tests/fixtures/other.yml:1: unknown key 'this is' in the file [FFT-101]"),
+        ({"t": "few", "few.csv": "id\n1\n"}, "fixture 'few' is also in tests/fixtures/few.yml [FFT-120]"),
         ({"t": "few", "few.yml": "rows: [\n"}, "tests/fixtures/few.yml:2: invalid YAML"),
-        ({"t": "few", "few.yml": "rows: []\ncsv: x\n"}, "give either rows or csv"),
-        ({"t": "few", "few.yml": "columns: {}\n"}, "give either rows or csv"),
-        ({"t": "[few, many]"}, "tests/unit/t.yml:2: fixture 'many' is a CSV, so it cannot be one of several"),
+        ({"t": "few", "few.yml": "rows: []\ncsv: x\n"}, "set either rows or csv [FFT-106]"),
+        ({"t": "few", "few.yml": "columns: {}\n"}, "set either rows or csv [FFT-106]"),
+        ({"t": "[few, many]"}, "tests/unit/t.yml:2: fixture 'many' is a CSV, so it cannot be one of several [FFT-161]"),
         ({"t": "[]"}, "tests/unit/t.yml:2: cases.0.inputs.raw_users.fixture"),
-        ({"t": "few, rows: []"}, "give either rows or csv, or a fixture"),
+        ({"t": "few, rows: []"}, "set either rows or csv, or a fixture [FFT-106]"),
     ],
 )
 def test_what_is_wrong_about_a_fixture_has_its_line(tmp_path: Path, files: dict[str, str], said: str) -> None:

@@ -247,13 +247,13 @@ def test_a_query_of_ibis_is_frozen_like_any_other(bench: Bench) -> None:
 REFUSED_SQL = {
     "duckdb": {
         "age(timestamp '2020-01-01')": "age() with one argument",
-        "today() from x where x.!": "today(): the query around it could not be read",
+        "today() from x where x.!": "today(): the query around it could not be parsed",
     },
     "postgres": {
         "age(timestamp '2020-01-01')": "age() with one argument",
         "timeofday()": "timeofday()",
-        "'now'::timestamp": "the text 'now', which means the clock",
-        "date 'tomorrow'": "the text 'tomorrow', which means the clock",
+        "'now'::timestamp": "the text 'now', which means the current time",
+        "date 'tomorrow'": "the text 'tomorrow', which means the current time",
     },
 }
 
@@ -262,7 +262,9 @@ def test_what_cannot_be_frozen_in_sql_is_named(bench: Bench) -> None:
     for clock, name in REFUSED_SQL[bench.engine].items():
         files = {**SEED, "models/m.ff.sql": f"select 1 as a, {clock}", "tests/unit/t.yml": case("m", "{}", given="{}")}
         found = bench.outcome(files)["a"]
-        assert found.startswith(f"error: models/m.ff.sql: freeze: time cannot be frozen in {name}\n    hint: "), found
+        assert found.startswith(
+            f"error: models/m.ff.sql: freeze: time cannot be frozen in {name} [FFT-511]\n    hint: "
+        ), found
 
 
 def test_a_text_that_is_no_time_is_left_alone(bench: Bench) -> None:
@@ -360,7 +362,9 @@ def test_clocks_inside_views_of_the_database_are_refused(
         found = with_objects(made if view == "days" else "select 1", files)
         assert "models/m.ff.sql" in found
         assert "freeze: time cannot be frozen in the view " in found
-        assert "days of the database, which calls current_date" in found.replace("CURRENT_DATE", "current_date")
+        assert "days of the database, which calls current_date [FFT-511]" in found.replace(
+            "CURRENT_DATE", "current_date"
+        )
 
 
 def test_a_view_in_whose_place_rows_are_given_is_no_clock(with_objects: Callable[[str, Files], str]) -> None:
@@ -374,7 +378,7 @@ def test_a_view_in_whose_place_rows_are_given_is_no_clock(with_objects: Callable
 @pytest.mark.parametrize(
     ("freeze", "said"),
     [
-        ("soon", "'soon' is not a time; write 2026-01-31T12:00:00Z, or a date"),
+        ("soon", "'soon' is not a time; write 2026-01-31T12:00:00Z, or a date [FFT-106]"),
         ("7", "7 is not a time"),
         ("[2026-01-01]", "is not a time"),
     ],

@@ -65,7 +65,7 @@ def test_a_case_of_live_rows_passes_and_has_nothing_personal(bench: Bench) -> No
     text = (bench.root / made.path).read_text()
     assert "home.at" not in text
     assert "-05-05" not in text
-    assert "# Stand-ins, and no values of the tables: orders.email, users.email, users.born.\n" in text
+    assert "# Made-up values, not from the tables: orders.email, users.email, users.born.\n" in text
     assert "same: true" in text  # the same value has the same stand-in in both tables
     assert "amount: 100.50" in text
     assert bench.outcome({}) == {"generated": "pass"}
@@ -96,7 +96,7 @@ def test_time_is_frozen_if_the_model_reads_the_clock(bench: Bench) -> None:
 
 def test_a_model_of_chance_gets_no_case(bench: Bench) -> None:
     built(bench)
-    with pytest.raises(FftError, match="'chance' gives other rows each time it runs: no case is written"):
+    with pytest.raises(FftError, match="'chance' returns other rows each time it runs: no case is written"):
         generated(bench, "chance")
     assert not (bench.root / "tests").exists()
 
@@ -112,7 +112,13 @@ def test_nothing_is_overwritten_unless_that_is_asked_for(bench: Bench) -> None:
     built(bench)
     path = bench.root / generated(bench, "spent", 2).path
     before = path.read_text()
-    with pytest.raises(FftError, match=r"tests/unit/spent_generated\.yml is there already\n.*or say --overwrite"):
+    with pytest.raises(
+        FftError,
+        match=(
+            r"tests/unit/spent_generated\.yml already exists \[FFT-\d+\]\n.*or use "
+            r"--overwrite"
+        ),
+    ):
         generated(bench, "spent", 3)
     assert path.read_text() == before
     assert generated(bench, "spent", 3, overwrite=True).rows == 3
@@ -125,7 +131,7 @@ def test_nothing_is_overwritten_unless_that_is_asked_for(bench: Bench) -> None:
 
 def test_what_cannot_be_generated(bench: Bench) -> None:
     bench.load(FILES)
-    with pytest.raises(FftError, match="'spend' is not a model\n    hint: Did you mean 'spent'"):
+    with pytest.raises(FftError, match=r"'spend' is not a model \[FFT-301\]\n    hint: Did you mean 'spent'"):
         generated(bench, "spend")
     seed = {
         "models/named.ff.sql": "select lower(email) as address from {{ ref('raw_orders') }}",
@@ -135,7 +141,13 @@ def test_what_cannot_be_generated(bench: Bench) -> None:
         shop.build("raw_orders")
     with pytest.raises(FftError, match="address of 'named' is tagged pii, and no column of its inputs"):
         generated(bench, "named")
-    with pytest.raises(FftError, match=r"orders is not there: no rows to take\n.*Build the model 'orders' first"):
+    with pytest.raises(
+        FftError,
+        match=(
+            r"orders does not exist: no rows to copy \[FFT-\d+\]\n.*Build the model "
+            r"'orders' first"
+        ),
+    ):
         generated(bench, "spent")
     assert not (bench.root / "tests").exists()
 

@@ -126,7 +126,7 @@ def test_values_that_do_not_fit_are_errors(
         stored(engines[target.engine], kind, value)
     assert message in str(caught.value)
     if kind is None:
-        assert "Say its type, as in columns: {x: " in str(caught.value)
+        assert "Declare its type, as in columns: {x: " in str(caught.value)
 
 
 def test_decimals_and_maps_are_compared_as_values() -> None:

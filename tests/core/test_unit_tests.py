@@ -118,15 +118,15 @@ def test_inputs_that_cannot_be_stored_are_errors_with_their_line(bench: Bench) -
     results = bench.run({**FILES, "tests/unit/users.yml": f"model: users\ncases:{cases}\n"})
     assert [result.status for result in results.values()] == ["error"] * len(inputs)
     errors = {name: str(result.error) for name, result in results.items()}
-    assert "an input without rows needs the types of its columns\n    hint: Say which" in errors["no columns"]
-    assert "the type of column 'id' is not clear: it holds integer and string" in errors["mixed"]
+    assert "an input without rows needs the types of its columns [FFT-510]\n    hint: Declare" in errors["no columns"]
+    assert "the type of column 'id' is not clear: it holds integer and string [FFT-510]" in errors["mixed"]
     assert "columns: {id: string}" in errors["mixed"]
-    assert "'id' is not clear: it holds mapping" in errors["nested"]
-    assert "columns 'id' and 'ID' differ only in case" in errors["case"]
+    assert "'id' is not clear: it holds mapping [FFT-510]" in errors["nested"]
+    assert "columns 'id' and 'ID' differ only in case [FFT-510]" in errors["case"]
     assert "the rows of raw_users cannot be stored" in errors["cast"]
     assert "no_such_type" in errors["type"]
-    assert "line 2 of the CSV: the line has 1 field, and the header has 2" in errors["ragged"]
-    assert "the file nothing.csv does not exist" in errors["no file"]
+    assert "line 2 of the CSV: the line has 1 field, and the header has 2 [FFT-510]" in errors["ragged"]
+    assert "the file nothing.csv does not exist [FFT-510]" in errors["no file"]
     assert "model 'users'" in errors["other columns"]
     lines = [f"tests/unit/users.yml:{line}: " for line in range(3, 11)]
     assert [error[: len(line)] for error, line in zip(errors.values(), lines, strict=False)] == lines
@@ -158,7 +158,7 @@ def test_python_models_get_frames_of_the_given_rows(bench: Bench) -> None:
     }
     found = bench.outcome(files)
     assert found["good"] == "pass"
-    assert "requires 'id' of 'users', which has 'email'" in found["fails"]
+    assert "requires 'id' of 'users', which has 'email' [FFT-412]" in found["fails"]
 
 
 def test_ephemeral_parents_are_inlined_or_given(bench: Bench) -> None:
@@ -221,7 +221,9 @@ def test_incremental_models_add_to_the_given_table(bench: Bench) -> None:
             """,
     }
     found = bench.outcome(files)
-    assert "values of unique_key (id) that occur more than once: 1, such as id = 1 (2 times)" in found.pop("key")
+    assert "values of unique_key (id) that occur more than once: 1, such as id = 1 (2 times) [FFT-432]" in found.pop(
+        "key"
+    )
     assert found == dict.fromkeys(["py first", "py next", "first", "next"], "pass")
 
 
@@ -344,7 +346,7 @@ def test_unit_tests_are_chosen(tmp_path: Path) -> None:
     assert len(select_unit_tests(project, model="users.ff", case="a")) == 1
     assert select_unit_tests(project, model="other") == ()
     assert select_unit_tests(project, models=frozenset({"other"})) == ()
-    with pytest.raises(FftError, match=r"'user' is not a model\s+hint: Did you mean 'users'"):
+    with pytest.raises(FftError, match=r"'user' is not a model \[FFT-\d+\]\s+hint: Did you mean 'users'"):
         select_unit_tests(project, model="user")
-    with pytest.raises(FftError, match=r"no unit test has the case 'b'\s+hint: There are a\."):
+    with pytest.raises(FftError, match=r"no unit test has the case 'b' \[FFT-\d+\]\s+hint: There are a\."):
         select_unit_tests(project, case="b")

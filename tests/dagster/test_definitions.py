@@ -476,7 +476,7 @@ def test_what_is_no_frame_or_not_there_is_said(shop: Path, instance: dg.DagsterI
     defs = definitions(shop, assets=[no_frame, reads_nothing])
     for name, said in {
         "no_frame": "a model must return a frame, not int",
-        "reads_nothing": "warehouse.main.orders is not there\n    hint: Materialize orders first.",
+        "reads_nothing": "warehouse.main.orders does not exist\n    hint: Materialize orders first.",
     }.items():
         run = materialize(defs, instance, dg.AssetSelection.assets(name))
         assert run.status == "FAILURE"

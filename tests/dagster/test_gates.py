@@ -449,7 +449,7 @@ async def waiting(users: pd.DataFrame) -> dg.AssetCheckResult:
             without_rows,
             "it takes no rows\n    hint: Give it a parameter for them: def without_rows(users: pd.",
         ),
-        (with_number, "builtins.int is no type of frame that a model can be given"),
+        (with_number, "builtins.int is not a type of frame that a model can take"),
         (waiting, "it is a generator, or asynchronous"),
     ],
     ids=["resource", "config", "no rows", "no frame", "async"],
@@ -481,7 +481,7 @@ ENTRY = "{type: asset_check, table: users, name: ours, file: checks.py, gate: tr
 @pytest.mark.parametrize(
     ("entry", "message"),
     [
-        (ENTRY.replace("checks.py", "chekcs.py"), "the file chekcs.py is not there"),
+        (ENTRY.replace("checks.py", "chekcs.py"), "the file chekcs.py does not exist"),
         (
             ENTRY.replace("name: ours", "name: our"),
             "has no check our of the asset users\n    hint: Did you mean 'ours'",

@@ -154,6 +154,6 @@ def test_an_argument_of_a_type_that_no_library_owns_fails_its_step(shop: Path, i
     run = run_job(defs.resolve_implicit_global_asset_job_def(), instance)
     assert run.steps("STEP_FAILURE") == ["wrong"]
     (failure,) = (event for event in run.events if event.event_type_value == "STEP_FAILURE")
-    assert "Users is no type of frame that a model can be given" in str(failure.event_specific_data)
+    assert "Users is not a type of frame that a model can take" in str(failure.event_specific_data)
     with duckdb.connect(str(shop / "shop.duckdb")) as connection:
         assert connection.sql("select * from main.right").fetchall() == [(2,)]

@@ -196,7 +196,7 @@ def test_without_an_expression_a_partition_is_refused(shop: Shop) -> None:
     assert shop.run([letters()], "a").success
     result = shop.run([letters(metadata={})], "b")
     said = shop.failure(result)
-    assert "letters is partitioned, and nothing tells the partition of a row" in said
+    assert "letters is partitioned, but the partition of a row" in said
     assert "metadata={'partition_expr': 'the_column'}" in said
     assert shop.rows("letters") == [("a", 0)]
     result = shop.run([letters(metadata={"partition_expr": {"letter": "letter"}})], "b")
@@ -215,11 +215,11 @@ def test_rows_of_other_partitions_are_refused(shop: Shop) -> None:
 @pytest.mark.parametrize(
     ("frame", "said"),
     [
-        ({"letter": ["b"]}, "n is not there any more"),
+        ({"letter": ["b"]}, "n is missing"),
         ({"letter": ["b"], "n": [1], "more": [1]}, "more"),
         ({"letter": ["b"], "n": ["x"]}, "n is"),
         ({"letter": ["b"], "n": ["7"]}, "n is"),
-        ({"letter": ["b"], "n": [1.5]}, "values would not be the same"),
+        ({"letter": ["b"], "n": [1.5]}, "values would change"),
         ({"letter": ["b"], "n": [2**63]}, "n is"),
         ({"letter": ["b"], "n": [datetime(2026, 1, 1, tzinfo=UTC)]}, "n is"),
     ],
@@ -270,7 +270,7 @@ def test_a_partition_of_a_view_and_a_wrong_expression_are_refused(shop: Shop) ->
         warehouse.engine.create_schema(warehouse.engine.relation("x"))
         name = warehouse.engine.relation("letters").sql(warehouse.engine.spelling)
         warehouse.engine.execute(f"create view {name} as select 'a' as letter, 1 as n")
-    assert "is a view, and partitions are rows of a table" in shop.failure(shop.run([letters()], "a"))
+    assert "is a view; partitions need a table" in shop.failure(shop.run([letters()], "a"))
     with open_warehouse(load_project(shop.folder, "dev")) as warehouse:
         warehouse.engine.execute(f"drop view {name}")
     result = shop.run([letters(metadata={"partition_expr": "nosuch"})], "a")

@@ -60,4 +60,4 @@ def test_old_rows_are_reported_and_block_nothing(definitions: dg.Definitions, in
     old, gone = found["old", "freshness"], found["gone", "freshness"]
     assert old.metadata["loaded_at"].value == 1735689600.0
     assert float(str(old.metadata["age_minutes"].value)) > 1440
-    assert "dev.main.gone is not there" in (gone.description or "")
+    assert "dev.main.gone does not exist" in (gone.description or "")

@@ -42,6 +42,7 @@ COMMANDS: dict[str, How] = {
     'fft test shop && echo "all checks passed"': "run",
     "fft run shop --select domains --no-cache": "run",
     "fft doctor shop": "run",
+    "fft explain FFT-110": "run",
     "fft test shop --select users --jobs 2": "run",
     "fft test shop --history": "run",
     "fft test shop --select type:unique --junit checks.xml --sarif checks.sarif": "run",

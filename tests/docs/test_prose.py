@@ -42,6 +42,6 @@ def test_words_in_python(text: str, places: list[str], tmp_path: Path) -> None:
 
 
 def test_words_in_markdown_but_not_in_its_code(tmp_path: Path) -> None:
-    text = "# Title\n\nIt is built anew, where it is not there, and `anew` is code.\n\n```text\nanew\n```\n"
+    text = "# Title\n\nIt is built anew, where it does not exist, and `anew` is code.\n\n```text\nanew\n```\n"
     lines = found(tmp_path / "page.md", text)
-    assert [line.partition(": write")[0] for line in lines] == ["3: 'anew'", "3: 'where it is'"]
+    assert [line.partition(": write")[0] for line in lines] == ["3: 'anew'", "3: 'where it does'"]

@@ -208,7 +208,7 @@ def test_values_come_back_as_they_went(
 
 
 def same_text(one: str, other: str, engine: Session) -> bool:
-    """Texts of numbers may differ in zeros behind the point: the database compares those."""
+    """Texts of numbers may differ in zeros after the point: the database compares those."""
     if one == other:
         return True
     digits = set("0123456789.-e+")

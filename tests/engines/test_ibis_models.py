@@ -346,7 +346,7 @@ def test_the_sql_is_shown_without_building(shop: Shop) -> None:
 
 
 def test_a_missing_input_is_named(shop: Shop) -> None:
-    with pytest.raises(FftError, match=r"model 'totals' reads .*orders, which is not there"):
+    with pytest.raises(FftError, match=r"model 'totals' reads .*orders, which does not exist"):
         raise shop.build("totals")["totals"]  # type: ignore[misc]
 
 
@@ -404,7 +404,10 @@ WRONG = {
     "a frame": ("import pandas as pd; return pd.DataFrame({'x': [1]})", "must return one, not pandas.DataFrame"),
     "a value": ("return orders.count()", r"must return one, not ibis.IntegerScalar"),
     "rows of Python": ("return ibis.memtable({'id': [1]})", r"over ibis.memtable\(\), whose rows are in this process"),
-    "another table": ("return ibis.table({'id': 'int64'}, name='users')", "over users, which the model is not given"),
+    "another table": (
+        "return ibis.table({'id': 'int64'}, name='users')",
+        "over users, which is not an input of the model",
+    ),
     "a function of Python": (
         (
             "plus = ibis.udf.scalar.python(lambda x: x, signature=(('int64',), 'int64'), name='plus')\n"
@@ -468,7 +471,7 @@ def test_its_own_table_is_of_the_same_kind(tmp_path: Path) -> None:
 
 
 def test_ibis_is_imported_when_such_a_model_is_built(tmp_path: Path) -> None:
-    """Not for plans, nor for the builds of others; and if it is not there, the error says what to install."""
+    """Not for plans, nor for the builds of others; and if it does not exist, the error says what to install."""
     with shop_on(Target(None), tmp_path) as shop:
         shop.write(FILES)
         shop.write({"models/m.ff.py": MISSING})
@@ -482,7 +485,7 @@ def test_ibis_is_imported_when_such_a_model_is_built(tmp_path: Path) -> None:
         done = subprocess.run(command, capture_output=True, text=True, check=True)
     planned, said = done.stdout.splitlines()[:2]
     assert planned == "['cities', 'm', 'orders', 'totals']"
-    assert "a model takes Ibis tables, and Ibis is not installed" in said
+    assert "a model takes Ibis tables, but Ibis is not installed" in said
     assert 'pip install "fft-dagster[ibis]"' in done.stdout
 
 

@@ -79,12 +79,12 @@ REFUSED: Mapping[str, tuple[pa.Table, tuple[str, ...], str]] = {
     "nanoseconds": (
         pa.table({"a": pa.array([NANOSECONDS], pa.timestamp("ns"))}),
         ("postgres",),
-        "column 'a' has nanoseconds, and the database keeps microseconds",
+        "column 'a' has nanoseconds, but the database stores microseconds",
     ),
     "nanoseconds of a day": (
         pa.table({"a": pa.array([1], pa.time64("ns"))}),
         ("postgres",),
-        "column 'a' has nanoseconds, and the database keeps microseconds",
+        "column 'a' has nanoseconds, but the database stores microseconds",
     ),
     "a duration in nanoseconds": (
         pa.table({"a": pa.array([1], pa.duration("ns"))}),
@@ -94,7 +94,7 @@ REFUSED: Mapping[str, tuple[pa.Table, tuple[str, ...], str]] = {
     "names in two cases": (
         pa.table([pa.array([1]), pa.array([2])], names=["a", "A"]),
         ("duckdb", "postgres"),
-        "the file has the column 'A' twice: 'a' is the same name",
+        "the file has the column 'A' twice: 'a' is the same name to databases",
     ),
     "a name twice": (
         pa.table([pa.array([1]), pa.array([2])], names=["a", "a"]),
@@ -109,7 +109,7 @@ REFUSED: Mapping[str, tuple[pa.Table, tuple[str, ...], str]] = {
     "a name of ours": (
         pa.table([pa.array([1])], names=["_FF_loaded_at"]),
         ("duckdb", "postgres"),
-        "the file has the column '_FF_loaded_at', which every seed is given",
+        "the file has the column '_FF_loaded_at', which FFT adds to every seed",
     ),
     "a long name": (pa.table([pa.array([1])], names=["x" * 64]), ("postgres",), "is longer than 63 bytes"),
     "no columns": (pa.table({}), ("duckdb", "postgres"), "the file has no columns"),
@@ -179,5 +179,5 @@ def test_a_value_that_its_declared_type_would_change(ways: Mapping[str, Way], tm
 
 def test_a_type_of_a_column_that_is_not_there(ways: Mapping[str, Way], tmp_path: Path) -> None:
     for way in ways.values():
-        with pytest.raises(FftError, match="gives column 'b' a type, and the file has no such column"):
+        with pytest.raises(FftError, match="gives column 'b' a type, but the file has no such column"):
             way.read(written(tmp_path, [1], pa.int64()), types={"b": "integer"})

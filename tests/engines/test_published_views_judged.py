@@ -99,7 +99,7 @@ def test_tables_that_only_fit_together_are_published_though_the_text_is_new(shop
 def test_what_the_published_text_lacks_is_not_judged_and_that_is_said(shop: Shop) -> None:
     shop.write({"models/v.ff.sql": VIEW + "select id as key from {{ ref('t9') }}"}, NOT_NULL.format("v", "key"))
     (unjudged,) = built(shop.build("t")["t"]).unjudged
-    assert str(unjudged).startswith("the view v was not judged: as it is published, ")
+    assert str(unjudged).startswith("the view v did not run: with its published query, ")
     assert "key" in str(unjudged)
 
 

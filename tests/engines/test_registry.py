@@ -131,7 +131,7 @@ def test_an_engine_says_which_frames_its_models_can_be_given(folder: Path) -> No
     code = "from fft_core import model\nimport {0}\n\n\n@model(deps=['orders'])\ndef one(o: {0}.{1}):\n    return o\n"
     path = root / "models" / "one.ff.py"
     path.write_text(code.format("ibis", "Table"))
-    with pytest.raises(ProjectError, match=r"one\.ff\.py:6: .*ibis\.Table is no type of frame") as caught:
+    with pytest.raises(ProjectError, match=r"one\.ff\.py:6: .*ibis\.Table is not a type of frame") as caught:
         load_project(root)
     assert "There are toyframes.Frame, pandas.DataFrame" in str(caught.value)
     path.write_text(code.format("toyframes", "Frame"))
@@ -152,7 +152,7 @@ def test_a_frame_of_the_engines_own_is_not_made_of_rows(folder: Path) -> None:
     with Run(load_project(root), path=":memory:") as run:
         one, two = (node for node in run.order() if node.name in ("one", "two"))
         run.build(one)
-        with pytest.raises(ModelError, match="its input 'one': the engine does not give frames of the kind 'toy'"):
+        with pytest.raises(ModelError, match="its input 'one': the engine does not support frames of the kind 'toy'"):
             run.build(two)
 
 
@@ -199,7 +199,7 @@ def test_two_packages_that_declare_one_name_are_named(folder: Path, caplog: pyte
     [
         ("raise RuntimeError('broken')", "of toy-engine 1.0 cannot be loaded: RuntimeError: broken"),
         ("import nowhere_at_all", "cannot be loaded: ModuleNotFoundError: No module named 'nowhere_at_all'"),
-        ("SPEC = 1", "toy_engine:SPEC is no EngineSpec"),
+        ("SPEC = 1", "toy_engine:SPEC is not an EngineSpec"),
         ("from fft_core.engines.duckdb import SPEC", "toy_engine:SPEC is not the spec of 'toy'"),
     ],
 )

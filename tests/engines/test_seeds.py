@@ -63,7 +63,7 @@ TYPES: Mapping[str, tuple[str, str, list[object]]] = {
         "decimal(38,1)",
         [D("9007199254740993.0"), D("0.5")],
     ),
-    "digits behind the point only": (f"0.{'1' * 38}\n", "decimal(38,38)", [D(f"0.{'1' * 38}")]),
+    "digits after the point only": (f"0.{'1' * 38}\n", "decimal(38,38)", [D(f"0.{'1' * 38}")]),
     "too many digits in all": (f"1.{'1' * 38}\n", "text", [f"1.{'1' * 38}"]),
     "too many digits in two rows": (f"{BIG}\n0.{'1' * 19}\n", "text", [BIG, f"0.{'1' * 19}"]),
     "an exact decimal and an exponent": (f"{BIG}.5\n1e5\n", "text", [f"{BIG}.5", "1e5"]),
@@ -140,7 +140,12 @@ REFUSED: Mapping[str, tuple[str | bytes, int | None, str, str | None]] = {
     "a name in the middle is missing": ("\na,,c\n1,2,3\n", 2, "column 2 of the header has no name", None),
     "names of blanks": ("a, \n1,2\n", 1, "column 2 of the header has no name", None),
     "a name twice": ("a,b,a\n1,2,3\n", 1, "the header has the column 'a' twice", None),
-    "a name in two cases": ("a,A\n1,2\n", 1, "the header has the column 'A' twice: 'a' is the same name", None),
+    "a name in two cases": (
+        "a,A\n1,2\n",
+        1,
+        "the header has the column 'A' twice: 'a' is the same name to databases",
+        None,
+    ),
     "a name of ours": ("_ff_seed_id\n1\n", None, "the file has the column '_ff_seed_id'", None),
     "too few fields": ("a,b\n1,2\n\n3\n", 4, "the line has 1 field, and the header has 2", None),
     "too many fields": ('a,b\n"x\ny",2\n1,2,3\n', 4, "the line has 3 fields, and the header has 2", None),
@@ -156,11 +161,11 @@ REFUSED: Mapping[str, tuple[str | bytes, int | None, str, str | None]] = {
     "UTF-16": ("a\n1\n".encode("utf-16"), 1, "byte 0xff at offset 0 is not UTF-8", "encoding: utf-16"),
     "UTF-16 without a mark": ("a\n1\n".encode("utf-16-le"), 1, "a NUL character", "encoding: utf-16-le"),
     "half a character at the end": (b"a\n\xc3", 2, "byte 0xc3 at offset 2 is not UTF-8", "encoding: latin-1"),
-    "NUL": ("a\nx\n1\x002\n", 3, "a NUL character is no text", None),
-    "a quote without an end": ('a\n1\n"b\nc\n', 3, 'a field begins with ", and its end is missing', None),
-    "text behind a quote": ('a,b\n1,"x"y\n', 2, 'a field goes on behind its closing "', None),
-    "a blank behind a quote": ('a,b\n"x" ,1\n', 2, 'a field goes on behind its closing "', None),
-    "quotes that look right one by one": ('a,b\n"a,"b",c"\n', 2, 'a field goes on behind its closing "', None),
+    "NUL": ("a\nx\n1\x002\n", 3, "the file has a NUL character", None),
+    "a quote without an end": ('a\n1\n"b\nc\n', 3, 'a field begins with ", and its closing quote is missing', None),
+    "text behind a quote": ('a,b\n1,"x"y\n', 2, 'text follows the closing "', None),
+    "a blank behind a quote": ('a,b\n"x" ,1\n', 2, 'text follows the closing "', None),
+    "quotes that look right one by one": ('a,b\n"a,"b",c"\n', 2, 'text follows the closing "', None),
 }
 
 
@@ -346,7 +351,7 @@ def test_declared_names_fold_case_and_must_be_there(ways: Ways, tmp_path: Path) 
     path = tmp_path / "s.csv"
     assert read_by_all(ways, path, "Id,name\n1,2\n", types={"ID": "integer"}).kinds == ("bigint", "text")
     error = refused_by_all(ways, path, "id,name\n1,2\n", types={"nmae": "integer"})
-    assert "seeds/schema.yml gives column 'nmae' a type, and the file has no such column" in str(error)
+    assert "seeds/schema.yml gives column 'nmae' a type, but the file has no such column" in str(error)
     assert "Did you mean 'name'?" in str(error)
 
 

@@ -171,7 +171,7 @@ def test_a_schema_is_created_only_where_the_profile_allows_it(target: Target) ->
     assert target.given is not None
     settings = {**target.given, "schema": "not_there", "allow_create_schema": False}
     session = open_session(target.engine, settings)
-    with pytest.raises(EngineError, match=r"the schema fft\.not_there is not there") as caught:
+    with pytest.raises(EngineError, match=r"the schema fft\.not_there does not exist") as caught:
         session.create_schema(session.relation("any"))
     assert "allow_create_schema" in (caught.value.problem.hint or "")
     assert session.inspect([session.relation("any")], ~Want.KIND) == {}
@@ -277,7 +277,7 @@ def test_frames_of_libraries_work_beside_it(shop: Shop) -> None:
 
 def test_a_missing_input_is_named(shop: Shop) -> None:
     shop.write({"models/orders.ff.sql": ORDERS, "models/m.ff.sql": "select id from {{ ref('orders') }}"})
-    with pytest.raises(MissingRelationError, match="orders, which is not there"):
+    with pytest.raises(MissingRelationError, match="orders, which does not exist"):
         shop.build("m")
 
 

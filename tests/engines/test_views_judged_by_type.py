@@ -62,7 +62,7 @@ CASES = {
         "",
         {"models/two.ff.sql": TABLE + "select 1 as i union all select 2"},
     ),
-    "column_types": Case("type: column_types, columns: {n: integer}", "", "1 column is not as promised"),
+    "column_types": Case("type: column_types, columns: {n: integer}", "", "1 column is not as declared"),
     "sum_between": Case("type: sum_between, column: n, min: 1, max: 50", "1,a@x.org,51,2024-01-01\n"),
     "recency": Case(
         "type: recency, column: day, group_by: mail, max_delay_minutes: 52560000",

@@ -47,7 +47,7 @@ def test_a_check_of_a_view_holds_back_its_seed(shop: Shop) -> None:
 def test_the_first_build_of_all_is_held_back_as_well(shop: Shop) -> None:
     shop.write({**SIMPLE, "seeds/raw.csv": BAD}, UNIQUE.format("users", ""))
     error = blocked(shop.build()["raw"])
-    assert "the text of users is new, too: either may be at fault" in str(error)
+    assert "the text of users is new: either can be the cause" in str(error)
     with shop.open() as warehouse:
         assert not warehouse.engine.inspect([warehouse.relation("raw"), warehouse.relation("users")])
 
@@ -205,7 +205,7 @@ def test_the_new_text_of_a_view_counts(shop: Shop) -> None:
     worse = "select id from {{ ref('raw') }} union all select id from {{ ref('raw') }}"
     shop.write({"seeds/raw.csv": "id\n8\n", "models/users.ff.sql": VIEW + worse})
     error = blocked(shop.build()["raw"])
-    assert "the text of users is new, too: either may be at fault" in str(error)
+    assert "the text of users is new: either can be the cause" in str(error)
     assert shop.rows("users") == [1]
 
 
@@ -322,7 +322,7 @@ def test_a_view_that_never_worked_holds_back_nothing(shop: Shop) -> None:
     outcomes = shop.build()
     assert isinstance(outcomes["users"], FftError)
     (unjudged,) = built(outcomes["raw"]).unjudged
-    assert str(unjudged).startswith("the view users was not judged: ")
+    assert str(unjudged).startswith("the view users did not run: ")
     assert "is not published" not in str(unjudged)  # the table is
 
 
@@ -331,7 +331,7 @@ def test_a_view_whose_other_inputs_are_missing_is_not_judged_and_that_is_said(sh
     outcomes = shop.build("raw_a", "a", "both")
     assert isinstance(outcomes["both"], FftError)
     (unjudged,) = built(outcomes["a"]).unjudged
-    assert str(unjudged) == "the view both was not judged: b is not there"
+    assert str(unjudged) == "the view both did not run: b does not exist"
 
 
 def test_own_checks_come_first(shop: Shop) -> None:

@@ -165,9 +165,9 @@ def test_the_command_copies_and_tells(
     with environments("second file", tmp_path, None, MORE) as both:
         root = str(both.root)
         gone = called_fft(("clone", "--from", "prod", root), monkeypatch, capfd)
-        assert (gone.code, "there is no such file" in gone.err) == (1, True)
+        assert (gone.code, "the file does not exist" in gone.err) == (1, True)
         both.build(env="prod")
-        for env, said in (("prdo", "Did you mean 'prod'"), ("dev", "is the environment that this is")):
+        for env, said in (("prdo", "Did you mean 'prod'"), ("dev", "is the current environment")):
             wrong = called_fft(("clone", "--from", env, root), monkeypatch, capfd)
             assert (wrong.code, said in wrong.err) == (2, True)
         done = called_fft(("clone", "--from", "prod", "--select", "users", "loud", "--json", root), monkeypatch, capfd)
@@ -179,7 +179,7 @@ def test_the_command_copies_and_tells(
         ]  # fmt: skip
         text = called_fft(("clone", "--from", "prod", "--select", "users", root), monkeypatch, capfd)
         assert "kept" in text.out
-        assert "0 taken from prod, 1 left as they are" in text.out
+        assert "0 taken from prod, 1 unchanged" in text.out
 
 
 def test_a_place_is_not_copied_into_itself(tmp_path: Path) -> None:
@@ -188,5 +188,5 @@ def test_a_place_is_not_copied_into_itself(tmp_path: Path) -> None:
             {"profiles.yml": "".join(f"{e}: {{engine: duckdb, duckdb: {{path: x.duckdb}}}}\n" for e in ("dev", "prod"))}
         )
         both.build(env="prod")
-        with pytest.raises(RequestError, match="lies in the same place"):
+        with pytest.raises(RequestError, match="is in the same place"):
             cloned(both)

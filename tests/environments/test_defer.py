@@ -76,7 +76,7 @@ def test_an_input_that_is_built_here_later_is_read_here(both: Environments) -> N
     both.build("raw_users", "users")
     plan = {d.name: "; ".join(map(str, d.reasons)) for d in both.plan("counted", "loud").builds}
     assert "users was not read before" in plan["loud"]
-    assert ".users is not read any more" in plan["loud"]
+    assert ".users is no longer read" in plan["loud"]
     assert both.build("counted", "loud") == {"counted": "build", "loud": "build"}
     assert both.rows("counted") == [(4, "ZOE")]
     assert both.build("counted", "loud", defer="") == {"counted": "reuse", "loud": "reuse"}
@@ -103,7 +103,7 @@ def test_a_view_here_over_rows_there_counts_by_those(both: Environments) -> None
 def test_what_is_nowhere_is_an_error_that_names_both_places(both: Environments) -> None:
     both.build("raw_users", env="prod")
     for act in (both.plan, both.build):
-        with pytest.raises(MissingRelationError, match="neither here nor in prod") as raised:
+        with pytest.raises(MissingRelationError, match=r"neither here \(.*\) nor in prod") as raised:
             act("loud")
         message = str(raised.value)
         assert message.count("users") >= 3
@@ -205,12 +205,12 @@ def test_wrong_environments_are_told(tmp_path: Path) -> None:
         )
         both.build(env="dev", defer="")
         for env, kind, said in [
-            ("prdo", RequestError, "no environment 'prdo'.*\n.*Did you mean 'prod'"),
-            ("dev", RequestError, "'dev' is the environment that this is"),
-            ("same", RequestError, "lies in the same place as 'dev'"),
+            ("prdo", RequestError, "the environment 'prdo'.*\n.*Did you mean 'prod'"),
+            ("dev", RequestError, "'dev' is the current environment"),
+            ("same", RequestError, "is in the same place as 'dev'"),
             ("server", RequestError, "on postgres, and 'dev' on duckdb"),
             ("memory", RequestError, "in memory"),
-            ("gone", ConnectError, "gone.duckdb: there is no such file"),
+            ("gone", ConnectError, "gone.duckdb: the file does not exist"),
             ("text", ConnectError, "cannot read .*project.yml"),
         ]:
             with pytest.raises(kind, match=said):

@@ -89,7 +89,7 @@ def test_errors_of_the_call_are_told_in_one_line(built: Environments, fft: Calla
         what = ("counted",) if command == "show" else ("--select", "counted")
         wrong = fft(command, *what, "--defer", "prdo")
         assert "Traceback" not in wrong.err
-        assert "there is no environment 'prdo'" in wrong.out + wrong.err, command
+        assert "the environment 'prdo'" in wrong.out + wrong.err, command
 
 
 def test_a_run_of_dagster_defers_by_its_configuration(built: Environments) -> None:

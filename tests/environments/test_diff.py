@@ -266,7 +266,7 @@ def test_the_command_ends_with_3_if_rows_differ(
         return called_fft(("diff", *arguments, str(tmp_path)), monkeypatch, capfd)
 
     with environments("second file", tmp_path, None, FILES) as both:
-        assert "there is no such file" in fft("--against", "prod").err
+        assert "the file does not exist" in fft("--against", "prod").err
         both.build(env="prod")
         both.build(defer="")
         same = fft("--against", "prod")

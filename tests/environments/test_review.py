@@ -156,7 +156,7 @@ def test_a_node_in_another_catalog_is_refused_before_anything_is_built(tmp_path:
         commit(both.root, MORE)
         both.build(env="prod")
         both.write({"models/ends.ff.sql": "{{ config(catalog='far') }} select id from {{ ref('louder') }}"})
-        with pytest.raises(RequestError, match=r"these lie in another catalog: ends \(far\."):
+        with pytest.raises(RequestError, match=r"these are in another catalog: ends \(far\."):
             reviewed(both)
         assert scratch_schemas(both) == []
 

@@ -100,7 +100,7 @@ def test_offline_there_is_only_the_cache(tmp_path: Path, site: Web) -> None:
         assert offline.get_json(f"{site.url}/moved") == USERS
     assert stats.as_json() == {"requests": 1, "cache_hits": 1, "bytes": stats.bytes, "used_offline": True}
     with pytest.raises(
-        ModelError, match=r"offline, and not in the cache: http://127.0.0.1:\d+/users\?api_key=\*\*\*\n"
+        ModelError, match=r"offline, and not in the cache: http://127.0.0.1:\d+/users\?api_key=\*\*\* \[FFT-415\]\n"
     ):
         offline.get_json(f"{site.url}/users", params={"api_key": "5ecret"})
     with pytest.raises(ModelError, match="offline, and not in the cache"):
@@ -144,21 +144,27 @@ def test_what_may_be_better_later_is_tried_again(tmp_path: Path, site: Web) -> N
     assert api(tmp_path).get_json(f"{site.url}/weak") == [1]
     assert len(site.asked) == 3
     site.says("/down", {}, 503)
-    with pytest.raises(ModelRaisedError, match="/down answers 503 Service Unavailable"):
+    with pytest.raises(ModelRaisedError, match="/down returned 503 Service Unavailable"):
         api(tmp_path, MAX_RETRIES="1").get_json(f"{site.url}/down")
     assert len(site.asked) == 5
-    with pytest.raises(ModelRaisedError, match=r"cannot be read: ConnectError\n    hint: Is the address right"):
+    with pytest.raises(
+        ModelRaisedError,
+        match=(
+            r"cannot be read: ConnectError \[FFT-\d+\]\n    hint: Is the "
+            r"address right"
+        ),
+    ):
         api(tmp_path, MAX_RETRIES="0").get_json("http://127.0.0.1:9/x")
 
 
 def test_what_will_not_be_better_is_an_error_at_once(tmp_path: Path, site: Web) -> None:
-    with pytest.raises(ModelError, match="/gone answers 404 Not Found") as caught:
+    with pytest.raises(ModelError, match="/gone returned 404 Not Found") as caught:
         api(tmp_path).get_json(f"{site.url}/gone")
     assert not caught.value.can_retry
     assert len(site.asked) == 1
     assert not list(tmp_path.rglob("*.bin"))
     site.says("/page", b"<html>", content_type="text/html")
-    with pytest.raises(ModelError, match="/page answers no JSON, but text/html"):
+    with pytest.raises(ModelError, match="/page returned text/html"):
         api(tmp_path).get_json(f"{site.url}/page")
 
 
@@ -240,8 +246,8 @@ def test_a_damaged_cache_is_no_answer(tmp_path: Path, site: Web, damage: bytes) 
         ("MAX_RETRIES", "-1", "FF_HTTP_MAX_RETRIES: '-1' is not a number"),
         ("MAX_RETRIES", "inf", "FF_HTTP_MAX_RETRIES: 'inf' is not a number"),
         ("TIMEOUT", "1e999", "FF_HTTP_TIMEOUT: '1e999' is not a number"),
-        ("OFFLINE", "perhaps", "FF_HTTP_OFFLINE: 'perhaps' is neither true nor false"),
-        ("CACHE", "wr", "FF_HTTP_CACHE: 'wr' is not a mode of the cache"),
+        ("OFFLINE", "perhaps", "FF_HTTP_OFFLINE: 'perhaps' is neither true nor false [FFT-415]"),
+        ("CACHE", "wr", "FF_HTTP_CACHE: 'wr' is not a cache mode [FFT-415]"),
     ],
 )
 def test_a_wrong_variable_is_an_error(tmp_path: Path, variable: str, value: str, said: str) -> None:
@@ -252,13 +258,13 @@ def test_a_wrong_variable_is_an_error(tmp_path: Path, variable: str, value: str,
 @pytest.mark.parametrize(
     ("call", "said"),
     [
-        (lambda a, url: a.get_json("ftp://x/y"), "'ftp://x/y' is not a web address"),
-        (lambda a, url: a.get_json(f"{url}/users", retry=1), "unknown argument 'retry'"),
-        (lambda a, url: a.get_df(f"{url}/users", record_path="data"), r"there is no 'data' in the JSON"),
+        (lambda a, url: a.get_json("ftp://x/y"), "'ftp://x/y' is not an HTTP address [FFT-415]"),
+        (lambda a, url: a.get_json(f"{url}/users", retry=1), "unknown argument 'retry' [FFT-415]"),
+        (lambda a, url: a.get_df(f"{url}/users", record_path="data"), r"the JSON has no 'data'"),
         (lambda a, url: a.get_json(f"{url}/users", paginator=lambda *_: {"params": {}}), "the paginator returned"),
         (
             lambda a, url: a.get_json(f"{url}/users", paginator=lambda *_: {"next_request": {}}),
-            "the paginator asks for a page that was there already",
+            "the paginator asks for a page that was already read [FFT-415]",
         ),
     ],
 )
@@ -300,5 +306,5 @@ def test_without_its_packages_it_says_what_to_install(tmp_path: Path) -> None:
         "HttpApi({}, Path('.')).get_json('http://x')"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(__file__).parents[2])
-    assert "get_json and get_df need the package 'httpx'" in done.stderr
+    assert "get_json and get_df need the package 'httpx' [FFT-211]" in done.stderr
     assert "fft-dagster[http]" in done.stderr

@@ -103,7 +103,7 @@ def test_columns_altered_by_hand_are_noticed_after_an_increment(shop: Bench) -> 
         shop.fill(COLUMNS, [(key, "a")])
         shop.build()
     shop.warehouse.engine.execute("alter table m add column more integer")
-    assert "is not the one that was built" in shop.why()
+    assert "was replaced since its last build" in shop.why()
 
 
 def test_a_table_becomes_incremental_and_a_view_is_replaced(shop: Bench) -> None:
@@ -146,28 +146,28 @@ def test_an_increment_without_rows_leaves_what_is_below_alone(shop: Bench) -> No
         (
             MERGE,
             [(4, "a"), (4, "b"), (5, "c")],
-            "values of unique_key (id) that occur more than once: 1, such as id = 4 (2 times)",
+            "values of unique_key (id) that occur more than once: 1, such as id = 4 (2 times) [FFT-432]",
         ),
-        (MERGE, [(None, "a"), (5, "c")], "rows with NULL in unique_key (id): 1, such as id = NULL"),
+        (MERGE, [(None, "a"), (5, "c")], "rows with NULL in unique_key (id): 1, such as id = NULL [FFT-432]"),
         (
             "materialized='incremental', strategy='delete_insert', unique_key=['id', 'val']",
             [(4, "a"), (4, "a"), (4, "b")],
-            "(id, val) that occur more than once: 1, such as id = 4, val = a (2 times)",
+            "(id, val) that occur more than once: 1, such as id = 4, val = a (2 times) [FFT-432]",
         ),
         (
             "materialized='incremental', strategy='insert_overwrite', partition_by='val'",
             [(4, None)],
-            "NULL in the columns that must be set (val): 1, such as val = NULL",
+            "NULL in the columns that must be set (val): 1, such as val = NULL [FFT-432]",
         ),
         (
             "materialized='incremental', unique_key='idd'",
             [],
-            "its unique_key 'idd' is not one of its columns\n    hint: Did you mean 'id'?",
+            "its unique_key 'idd' is not one of its columns [FFT-430]\n    hint: Did you mean 'id'?",
         ),
         (
             MERGE + ", updated_at_column='ts'",
             [],
-            "its updated_at_column 'ts' is not one of its columns\n    hint: Its columns: id, val.",
+            "its updated_at_column 'ts' is not one of its columns [FFT-430]\n    hint: Its columns: id, val.",
         ),
     ],
 )
@@ -262,7 +262,7 @@ NEW, GONE, OTHER = (
         ("ignore", OTHER, [(1, "a"), (2, "2")]),
         ("append_new_columns", OTHER, [(1, "a"), (2, "2")]),
         ("fail", NEW, "on_schema_change is 'fail': more ("),
-        ("fail", GONE, "on_schema_change is 'fail': val is not there any more"),
+        ("fail", GONE, "on_schema_change is 'fail': val is missing"),
         ("fail", OTHER, "on_schema_change is 'fail': val is "),
     ],
 )
@@ -302,7 +302,7 @@ def test_values_that_another_type_would_change_are_refused(shop: Bench) -> None:
     shop.build()
     shop.model(MERGE, f"select id, cast(id as double precision) / 4 as val from {EVENTS}")
     shop.fill(COLUMNS, [(2, "b"), (4, "b")])
-    with pytest.raises(FftError, match=r"its column 'val' is .*: 1 values would not be the same"):
+    with pytest.raises(FftError, match=r"its column 'val' is .*: 1 values would change"):
         shop.build()
     shop.fill(COLUMNS, [(4, "b")])
     shop.build()
@@ -391,37 +391,46 @@ def test_project_yml_lies_under_the_config_of_the_file(shop: Bench, caplog: pyte
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ("materialized='incremental'", "an incremental model of strategy 'merge' needs unique_key"),
-        ("materialized='incremental', strategy='upsert'", "config(): strategy: unknown value 'upsert'"),
+        ("materialized='incremental'", "an incremental model of strategy 'merge' needs unique_key [FFT-163]"),
+        ("materialized='incremental', strategy='upsert'", "config(): strategy: unknown value 'upsert' [FFT-106]"),
         (
             "materialized='incremental', strategy='insert_overwrite'",
-            "'insert_overwrite' and partition_by belong together",
+            "'insert_overwrite' and partition_by need each other [FFT-163]",
         ),
-        (MERGE + ", partition_by='day'", "'insert_overwrite' and partition_by belong together"),
-        (MERGE + ", lookback='3 days'", "lookback needs updated_at_column"),
+        (MERGE + ", partition_by='day'", "'insert_overwrite' and partition_by need each other [FFT-163]"),
+        (MERGE + ", lookback='3 days'", "lookback needs updated_at_column [FFT-163]"),
         (MERGE + ", updated_at_column='ts', lookback='three days'", "'three days' is not a time"),
         (
             "materialized='incremental', strategy='append', updated_at_column='ts', lookback='1 day'",
-            "lookback does not go with strategy 'append': rows would be added twice",
+            "lookback cannot be used with strategy 'append': rows would be added twice [FFT-107]",
         ),
-        (MERGE + ", incremental={'enabled': False}", "materialized='incremental' and incremental.enabled=false"),
-        (MERGE + ", incremental={'unique_kye': 'id'}", "config(): unknown key 'unique_kye' in incremental"),
-        (MERGE + ", on_schema_change='append'", "config(): on_schema_change: unknown value 'append'"),
+        (
+            MERGE + ", incremental={'enabled': False}",
+            "materialized='incremental' and incremental.enabled=false [FFT-107]",
+        ),
+        (MERGE + ", incremental={'unique_kye': 'id'}", "config(): unknown key 'unique_kye' in incremental [FFT-101]"),
+        (MERGE + ", on_schema_change='append'", "config(): on_schema_change: unknown value 'append' [FFT-106]"),
         (
             "materialized='table', incremental={'unique_key': 'id'}",
-            "it is materialized='table', and incremental by its block",
+            "it is materialized='table', but incremental by its block",
         ),
-        ("on_schema_change='fail'", "'on_schema_change' has no effect on a model that is a table"),
-        ("materialized='snapshot', unique_key='id'", "a snapshot needs the block 'snapshot'"),
-        ("snapshot={'strategy': 'check', 'check_cols': 'all'}", "'snapshot' has no effect on a model that is a table"),
-        ("materialized='snapshot', snapshot={'strategy': 'check', 'check_cols': 'all'}", "a snapshot needs unique_key"),
+        ("on_schema_change='fail'", "'on_schema_change' has no effect on a model that is a table [FFT-107]"),
+        ("materialized='snapshot', unique_key='id'", "a snapshot needs the block 'snapshot' [FFT-163]"),
+        (
+            "snapshot={'strategy': 'check', 'check_cols': 'all'}",
+            "'snapshot' has no effect on a model that is a table [FFT-107]",
+        ),
+        (
+            "materialized='snapshot', snapshot={'strategy': 'check', 'check_cols': 'all'}",
+            "a snapshot needs unique_key [FFT-163]",
+        ),
         (
             "materialized='snapshot', unique_key='id', snapshot={'strategy': 'check'}",
             "strategy 'check' needs check_cols",
         ),
         (
             "materialized='snapshot', unique_key='id', snapshot={'strategy': 'timestamp'}",
-            "needs updated_at: one column",
+            "needs updated_at: one column [FFT-163]",
         ),
     ],
 )
@@ -436,9 +445,13 @@ def test_settings_that_do_not_fit_are_found_when_the_project_loads(shop: Bench, 
 @pytest.mark.parametrize(
     ("decorator", "parameters", "message"),
     [
-        ("", "*, this", "m() takes 'this', which only incremental models are given"),
-        ("materialized='incremental', unique_key='id'", "*, thsi", "m() takes 'thsi' by name only"),
-        ("materialized='incremental', unique_key='id', delta_sql='select 1'", "", "delta_sql is for SQL models"),
+        ("", "*, this", "m() takes 'this', which only incremental models receive [FFT-142]"),
+        ("materialized='incremental', unique_key='id'", "*, thsi", "m() has the unknown keyword-only parameter 'thsi'"),
+        (
+            "materialized='incremental', unique_key='id', delta_sql='select 1'",
+            "",
+            "delta_sql is for SQL models [FFT-107]",
+        ),
     ],
 )
 def test_python_functions_ask_for_what_there_is(shop: Bench, decorator: str, parameters: str, message: str) -> None:

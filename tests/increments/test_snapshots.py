@@ -219,23 +219,33 @@ def test_hidden_history_is_not_refreshed_by_a_glob(shop: Bench) -> None:
             CHECK % "['val']",
             QUERY,
             [(1, "a", START), (1, "b", START), (2, "c", START)],
-            "occur more than once: 1, such as id = 1 (2 times)",
+            "occur more than once: 1, such as id = 1 (2 times) [FFT-432]",
         ),
-        (CHECK % "['val']", QUERY, [(None, "a", START)], "rows with NULL in unique_key (id): 1, such as id = NULL"),
-        (TIMESTAMP % "", QUERY, [(1, "a", None)], "NULL in the columns that must be set (ts): 1, such as ts = NULL"),
+        (
+            CHECK % "['val']",
+            QUERY,
+            [(None, "a", START)],
+            "rows with NULL in unique_key (id): 1, such as id = NULL [FFT-432]",
+        ),
+        (
+            TIMESTAMP % "",
+            QUERY,
+            [(1, "a", None)],
+            "NULL in the columns that must be set (ts): 1, such as ts = NULL [FFT-432]",
+        ),
         (
             CHECK % "['vall']",
             QUERY,
             [],
-            "its check_cols 'vall' is not one of its columns\n    hint: Did you mean 'val'?",
+            "its check_cols 'vall' is not one of its columns [FFT-430]\n    hint: Did you mean 'val'?",
         ),
-        (TIMESTAMP % "", f"select id from {EVENTS}", [], "its updated_at 'ts' is not one of its columns"),
-        (TIMESTAMP % "", f"select id, val as ts from {EVENTS}", [], "not a date or timestamp"),
+        (TIMESTAMP % "", f"select id from {EVENTS}", [], "its updated_at 'ts' is not one of its columns [FFT-430]"),
+        (TIMESTAMP % "", f"select id, val as ts from {EVENTS}", [], "not a date or timestamp [FFT-430]"),
         (
             CHECK % "'all'",
             f"select id, val as _ff_valid_to from {EVENTS}",
             [],
-            "which is one of those that a snapshot adds",
+            "which is the name of a column that a snapshot adds",
         ),
     ],
 )
@@ -264,7 +274,7 @@ def test_a_table_that_is_no_snapshot_is_left_alone(shop: Bench) -> None:
     fill(shop, {1: ("a", 0)})
     shop.build()
     shop.model(TIMESTAMP % "", QUERY)
-    with pytest.raises(FftError, match="is there, and is not a snapshot: it has no column _ff_updated_at"):
+    with pytest.raises(FftError, match="exists and is not a snapshot: it has no column _ff_updated_at"):
         shop.build()
     assert len(shop.columns()) == 3
     shop.build(full_refresh=["m"])

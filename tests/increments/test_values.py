@@ -234,14 +234,14 @@ CASTS = [
     (
         "1 as v",
         "'abc' as v",
-        "its column 'v' is (text|VARCHAR), and (integer|INTEGER) in .*values would not be the same",
+        "its column 'v' is (text|VARCHAR), and (integer|INTEGER) in .*values would change",
     ),
-    ("cast(1 as decimal(4, 2)) as v", "cast(12345 as decimal(9, 2)) as v", "values would not be the same"),
-    ("1 as v", "1.5 as v", "1 values would not be the same"),
-    ("date '2024-01-01' as v", "timestamp '2024-01-02 08:00' as v", "1 values would not be the same"),
-    ("cast(1 as smallint) as v", "100000 as v", "values would not be the same"),
-    ("true as v", "'perhaps' as v", "values would not be the same"),
-    ("interval '1 day' as v", "'x' as v", "values would not be the same"),
+    ("cast(1 as decimal(4, 2)) as v", "cast(12345 as decimal(9, 2)) as v", "values would change"),
+    ("1 as v", "1.5 as v", "1 values would change"),
+    ("date '2024-01-01' as v", "timestamp '2024-01-02 08:00' as v", "1 values would change"),
+    ("cast(1 as smallint) as v", "100000 as v", "values would change"),
+    ("true as v", "'perhaps' as v", "values would change"),
+    ("interval '1 day' as v", "'x' as v", "values would change"),
 ]
 
 
@@ -266,7 +266,7 @@ def test_a_new_value_of_an_enum_is_an_error_that_says_what_to_do(made: Bench, st
     made.model(MODELS[strategy], f"select 1 as id, cast('good' as {kind}) as v")
     made.build()
     made.model(MODELS[strategy], "select 1 as id, 'ugly' as v")
-    with pytest.raises(IncrementError, match=r"values would not be the same"):
+    with pytest.raises(IncrementError, match=r"values would change"):
         made.build()
 
 

@@ -71,14 +71,15 @@ def test_findings_as_text_and_as_sarif(shop: Path) -> None:
     ended = ci_check("--sarif", "out/found.sarif", cwd=shop)
     assert ended == Finished(
         1,
-        "models/ein kauf/orders.ff.sql:1: error: orders takes all columns of its sources: it changes with crm.orders "
+        "models/ein kauf/orders.ff.sql:1: error: orders selects all columns of its inputs: it changes with crm.orders "
         "[star-over-source]\n    hint: Name the columns.\n"
-        "models/users.ff.sql:2: warning: orders is written out: users does not wait for it, and is built every time "
+        "models/users.ff.sql:2: warning: orders is not read by ref() or source(): users does not wait for it, "
+        "and is always built "
         "[hard-coded-relation]\n    hint: Write {{ ref('orders') }}.\n"
-        "sources.yml:2: warning: source crm.orders is the model orders: what reads it does not wait for the model "
+        "sources.yml:2: warning: source crm.orders is the model orders: models that read it do not wait for the model "
         "[source-is-model]\n    hint: Read it by ref('orders').\n"
         "sources.yml:3: warning: no model reads source crm.visits, and nothing checks it [unused-source]\n"
-        "    hint: Take it out.\n"
+        "    hint: Remove it.\n"
         "\n1 error, 3 warnings\n",
         "",
     )
@@ -91,7 +92,7 @@ def test_findings_as_text_and_as_sarif(shop: Path) -> None:
         ("source-is-model", "warning", "data/shop/sources.yml", 2),
         ("unused-source", "warning", "data/shop/sources.yml", 3),
     ]
-    assert results[-1]["message"]["text"] == ("no model reads source crm.visits, and nothing checks it\nTake it out.")
+    assert results[-1]["message"]["text"] == ("no model reads source crm.visits, and nothing checks it\nRemove it.")
     assert str(shop) not in json.dumps(report)
 
 
@@ -108,6 +109,7 @@ def test_a_project_that_does_not_load_is_a_report_too(shop: Path) -> None:
             "file": "models/users.ff.sql",
             "line": 2,
             "hint": "Did you mean 'orders' or 'users'?",
+            "code": "FFT-110",
         },
         {
             "rule": "invalid-project",
@@ -116,9 +118,11 @@ def test_a_project_that_does_not_load_is_a_report_too(shop: Path) -> None:
             "file": "project.yml",
             "line": 1,
             "hint": None,
+            "code": "FFT-105",
         },
     ]
     results = validated(json.loads((shop / "found.sarif").read_text()))
+    assert [result["properties"]["code"] for result in results] == ["FFT-110", "FFT-105"]
     assert [place(result) for result in results] == [
         ("data/shop/models/users.ff.sql", 2),
         ("data/shop/project.yml", 1),
@@ -136,7 +140,7 @@ def test_a_profile_need_not_be_named(shop: Path) -> None:
     write(shop, {"profiles.yml": profiles, "models/ein kauf/orders.ff.sql": "select 1 as id", "sources.yml": ""})
     write(shop, {"models/users.ff.sql": "select id\nfrom {{ ref('orders') }}"})
     assert ci_check(".", cwd=shop) == Finished(0, "nothing found\n", "")
-    assert "profile 'prod' does not exist" in ci_check(".", "--env", "prod", cwd=shop).out
+    assert "profile 'prod' does not exist [FFT-202]" in ci_check(".", "--env", "prod", cwd=shop).out
     write(shop, {"profiles.yml": "odd: ["})
     assert "profiles.yml:2: error: invalid YAML" in ci_check(".", cwd=shop).out
 
@@ -167,7 +171,7 @@ def test_files_that_cannot_be_written_and_folders_without_a_project(tmp_path: Pa
     oracle = ci_check("--engine", "oracle", cwd=tmp_path)
     assert (oracle.code, oracle.out) == (1, "")
     known = "bigquery, duckdb, postgres, snowflake_snowpark"
-    assert oracle.err == f"error: unknown engine 'oracle'\n    hint: Engines: {known}.\n"
+    assert oracle.err == f"error: unknown engine 'oracle' [FFT-203]\n    hint: Engines: {known}.\n"
 
 
 def test_a_finding_keeps_its_fingerprint_when_lines_move(tmp_path: Path) -> None:

@@ -48,15 +48,12 @@ def test_all_problems_of_a_project_that_does_not_load(tmp_path: Path) -> None:
         "profiles.yml": "dev: {engine: duckdb, duckdb: {paht: x}}\n",
     }
     assert found(tmp_path, files) == [
+        ("models/a.ff.sql:2: error: ref('usres') is not a model or seed [FFT-110]\n    hint: Did you mean 'users'?"),
         (
-            "models/a.ff.sql:2: error: ref('usres') is not a model or seed [invalid-project]\n"
-            "    hint: Did you mean 'users'?"
+            "models/b.ff.sql:1: error: cycle: b -> c -> b [FFT-111]\n"
+            "    hint: A model cannot depend on itself, directly or through other models."
         ),
-        (
-            "models/b.ff.sql:1: error: cycle: b -> c -> b [invalid-project]\n"
-            "    hint: A model cannot read itself, not through others either."
-        ),
-        "profiles.yml:1: error: unknown key 'paht' in dev.duckdb [invalid-project]\n    hint: Did you mean 'path'?",
+        "profiles.yml:1: error: unknown key 'paht' in dev.duckdb [FFT-101]\n    hint: Did you mean 'path'?",
     ]
 
 
@@ -71,13 +68,13 @@ def test_what_does_not_render(tmp_path: Path) -> None:
     }
     broken = found(tmp_path, files)
     assert [text.splitlines()[0] for text in broken] == [
-        "models/a.ff.sql:2: error: template error: 'missing_macro' is undefined [invalid-project]",
-        "models/apart.ff.sql:1: error: template error: 'nothing' is undefined [invalid-project]",
+        "models/a.ff.sql:2: error: template error: 'missing_macro' is undefined [FFT-402]",
+        "models/apart.ff.sql:1: error: template error: 'nothing' is undefined [FFT-402]",
         (
             "models/b.ff.sql: error: a model must be one statement; this has 2: the second is 'select 2 as y ...' "
-            "[invalid-project]"
+            "[FFT-403]"
         ),
-        "models/broken.py:1: error: invalid Python: invalid syntax [invalid-project]",
+        "models/broken.py:1: error: invalid Python: invalid syntax [FFT-140]",
     ]
 
 
@@ -85,7 +82,7 @@ def test_sql_that_is_none(tmp_path: Path) -> None:
     (text,) = found(tmp_path, {"models/a.ff.sql": "{{ config(tags=['x']) }}\nselect id\n  , total\nfrom t where (a"})
     assert text == (
         "models/a.ff.sql:4: error: the SQL cannot be read: Expecting ), near 'a' [unreadable-sql]\n"
-        "    hint: Where the database understands it, write lint: {unreadable-sql: off} into project.yml."
+        "    hint: If the database accepts it, set lint: {unreadable-sql: off} in project.yml."
     )
 
 
@@ -166,27 +163,31 @@ def test_relations_that_are_written_out(tmp_path: Path) -> None:
     }
     assert found(tmp_path, files) == [
         (
-            "models/a.ff.sql:4: warning: shop.Users is written out: a does not wait for it, and is built every time "
+            "models/a.ff.sql:4: warning: shop.Users is not read by ref() or source(): a does not wait for it, "
+            "and is always built "
             "[hard-coded-relation]\n    hint: Write {{ ref('users') }}."
         ),
         (
-            "models/b.ff.sql:1: warning: landing.orders is written out: b does not see it change, and is built "
-            "every time [hard-coded-relation]\n    hint: Write {{ source('crm', 'orders') }}."
+            "models/b.ff.sql:1: warning: landing.orders is not read by ref() or source(): b does not see it "
+            "change, and is always "
+            "built [hard-coded-relation]\n    hint: Write {{ source('crm', 'orders') }}."
         ),
         (
             "models/c.ff.sql:1: warning: elsewhere.things is neither a model nor a source: c is built every time "
             "[undeclared-table]\n    hint: Declare it in sources.yml, and read it by source()."
         ),
         (
-            "models/d.ff.sql:2: warning: d is written out: d reads itself, and is built every time "
+            "models/d.ff.sql:2: warning: d is not read by ref() or source(): d reads itself, and is always built "
             "[hard-coded-relation]\n    hint: Write {{ this }}."
         ),
         (
-            "models/e.ff.sql:1: warning: raw_users is written out: e does not wait for it, and is built every time "
+            "models/e.ff.sql:1: warning: raw_users is not read by ref() or source(): e does not wait for it, and "
+            "is always built "
             "[hard-coded-relation]\n    hint: Write {{ ref('raw_users') }}."
         ),
         (
-            "models/macros/m.sql:3: warning: raw_users is written out: g does not wait for it, and is built every time "
+            "models/macros/m.sql:3: warning: raw_users is not read by ref() or source(): g does not wait for it, "
+            "and is always built "
             "[hard-coded-relation]\n    hint: Write {{ ref('raw_users') }}."
         ),
     ]
@@ -201,7 +202,8 @@ def test_a_source_that_is_a_model(tmp_path: Path) -> None:
     }
     assert found(tmp_path, files) == [
         (
-            "sources.yml:3: warning: source crm.users is the model users: what reads it does not wait for the model "
+            "sources.yml:3: warning: source crm.users is the model users: models that read it do not wait for "
+            "the model "
             "[source-is-model]\n    hint: Read it by ref('users')."
         ),
     ]
@@ -217,11 +219,11 @@ def test_variables_that_are_not_set(tmp_path: Path) -> None:
     }
     assert found(tmp_path, files) == [
         (
-            "models/a.ff.sql:3: warning: var('frist_id') is not set, and becomes the text None [unset-variable]\n"
+            "models/a.ff.sql:3: warning: var('frist_id') is not set, and is rendered as None [unset-variable]\n"
             "    hint: Did you mean 'first_id'?"
         ),
         (
-            "models/macros/m.sql:2: warning: var('limit') is not set, and becomes the text None [unset-variable]\n"
+            "models/macros/m.sql:2: warning: var('limit') is not set, and is rendered as None [unset-variable]\n"
             "    hint: Set it under `vars` in project.yml, or give a default."
         ),
     ]
@@ -239,12 +241,12 @@ def test_what_nothing_uses(tmp_path: Path) -> None:
     assert found(tmp_path, files) == [
         (
             "models/e.ff.sql:1: warning: e is ephemeral, and nothing reads it: it has no effect [unused-ephemeral]\n"
-            "    hint: Take it out, or make it a view."
+            "    hint: Remove it, or make it a view."
         ),
-        "models/macros/m.sql:3: note: no model uses the macro alone [unused-macro]\n    hint: Take it out.",
+        "models/macros/m.sql:3: note: no model uses the macro alone [unused-macro]\n    hint: Remove it.",
         (
             "sources.yml:7: warning: no model reads source crm.visits, and nothing checks it [unused-source]\n"
-            "    hint: Take it out."
+            "    hint: Remove it."
         ),
     ]
 
@@ -257,7 +259,7 @@ def test_all_columns_of_a_source(tmp_path: Path) -> None:
     }
     assert found(tmp_path, files) == [
         (
-            "models/a.ff.sql:1: note: a takes all columns of its sources: it changes with crm.orders "
+            "models/a.ff.sql:1: note: a selects all columns of its inputs: it changes with crm.orders "
             "[star-over-source]\n    hint: Name the columns."
         ),
     ]
@@ -272,7 +274,7 @@ def test_what_is_odd_in_a_package_is_left_to_its_authors_and_errors_are_not(tmp_
     }
     assert found(tmp_path, files) == []
     assert found(tmp_path, {**files, "shared/models/a.ff.sql": "select {{ nothing() }} as x"}) == [
-        "packages/shared/models/a.ff.sql:1: error: template error: 'nothing' is undefined [invalid-project]"
+        "packages/shared/models/a.ff.sql:1: error: template error: 'nothing' is undefined [FFT-402]"
     ]
 
 
@@ -286,7 +288,7 @@ def test_project_yml_sets_the_level_of_a_rule(tmp_path: Path) -> None:
         "models/a.ff.sql": "select * from {{ source('crm', 'orders') }}",
     }
     assert [text.splitlines()[0] for text in found(tmp_path, files)] == [
-        ("models/a.ff.sql:1: error: a takes all columns of its sources: it changes with crm.orders [star-over-source]")
+        ("models/a.ff.sql:1: error: a selects all columns of its inputs: it changes with crm.orders [star-over-source]")
     ]
 
 

@@ -151,14 +151,18 @@ def test_rows_that_break_a_constraint_are_not_published(server: Server) -> None:
     before = DECLARED.replace("amount > 0", "amount > 2")
     with pytest.raises(FftError) as caught:
         server.build(before)
-    assert str(caught.value).startswith("project.yml:6: what is declared of 'fct' cannot be set: ")
+    assert str(caught.value).startswith("project.yml:6: grants, indexes or constraints of 'fct' cannot be set: ")
     assert set(server.constraints("fct")) == {"positive"}  # the rows of users are new: it waits for fct
     server.build()
     assert set(server.constraints("fct")) == {"positive", "of_users"}
 
 
 def test_a_role_that_is_not_there_is_told(server: Server) -> None:
-    with pytest.raises(FftError, match=r"project.yml:4: what is declared of 'v' cannot be set: .*nobody_here"):
+    with pytest.raises(
+        FftError,
+        match=r"project.yml:4: grants, indexes or constraints of 'v' cannot be set: "
+        r".*nobody_here",
+    ):
         server.build("models:\n  v: {+grants: {select: [nobody_here]}}\n")
     assert server.ask("select count(*) from pg_views where schemaname = {schema} and viewname = 'v'") == [(0,)]
 
@@ -196,9 +200,15 @@ def test_a_primary_key_that_is_gone_leaves_nothing_behind(server: Server) -> Non
 def test_rows_that_break_what_is_declared_say_so(server: Server) -> None:
     text = "models:\n  users:\n    +constraints: [{type: primary_key, columns: id}]\n"
     server.build(text)
-    with pytest.raises(FftError, match=r"project.yml:5: the rows of 'users' break its primary key \(id\): ") as caught:
+    with pytest.raises(
+        FftError,
+        match=(
+            r"project.yml:5: the rows of 'users' violate its primary key "
+            r"\(id\): "
+        ),
+    ) as caught:
         server.build(text, {"models/users.ff.sql": "select id from {{ ref('orders') }}"})
-    assert "Mend the rows" in str(caught.value)
+    assert "Correct the rows" in str(caught.value)
 
 
 def test_an_error_that_is_not_about_it_stays_what_it_is(server: Server) -> None:
@@ -252,11 +262,14 @@ def test_constraints_are_checks_on_duckdb(tmp_path: Path) -> None:
 
 
 WRONG = {
-    "no columns": ("[{type: unique}]", "a constraint of type unique needs columns"),
-    "no target": ("[{type: foreign_key, columns: id}]", "`to` is for constraints of type foreign_key, which need it"),
-    "no expression": ("[{type: check}]", "expression is for constraints of type check, which need it"),
-    "type": ("[{type: primary_kee, columns: id}]", "unknown value 'primary_kee'"),
-    "unknown": ("[{type: foreign_key, columns: id, to: user}]", "foreign_key: 'user' is not a model or seed"),
+    "no columns": ("[{type: unique}]", "a constraint of type unique needs columns [FFT-106]"),
+    "no target": (
+        "[{type: foreign_key, columns: id}]",
+        "`to` is for constraints of type foreign_key, which need it [FFT-106]",
+    ),
+    "no expression": ("[{type: check}]", "expression is for constraints of type check, which need it [FFT-106]"),
+    "type": ("[{type: primary_kee, columns: id}]", "unknown value 'primary_kee' [FFT-106]"),
+    "unknown": ("[{type: foreign_key, columns: id, to: user}]", "foreign_key: 'user' is not a model or seed [FFT-113]"),
     "not read": ("[{type: foreign_key, columns: id, to: v}]", "foreign_key: 'fct' does not read 'v'"),
     "pairs": ("[{type: foreign_key, columns: id, to: users, to_columns: [a, b]}]", "columns and to_columns are pairs"),
 }

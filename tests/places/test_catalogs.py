@@ -127,7 +127,7 @@ def test_the_variable_wins(tmp_path: Path) -> None:
 WRONG: dict[str, tuple[Any, str]] = {
     "a list": (["a.duckdb"], "must be a mapping of names to paths"),
     "reserved": ({"temp": "a.duckdb"}, "cannot be attached as 'temp'"),
-    "the same file": ({"x": "main.duckdb"}, "cannot be attached as 'x': it is 'main_db' here"),
+    "the same file": ({"x": "main.duckdb"}, "cannot be attached as 'x': DuckDB attaches it as 'main_db'"),
     "no database": ({"x": "models/mart.ff.sql"}, "cannot attach"),
 }
 
@@ -148,7 +148,7 @@ def test_a_catalog_that_is_not_attached_is_told(tmp_path: Path) -> None:
 
 def test_postgres_has_one_database(tmp_path: Path, postgres_dsn: str, postgres_schema: str) -> None:
     profile = {"engine": "postgres", "postgres": {"dsn": postgres_dsn, "db_schema": postgres_schema}}
-    for database, said in (("elsewhere", "'mart' would lie in the database 'elsewhere', and this is"), (None, "")):
+    for database, said in (("elsewhere", "'mart' would be in the database 'elsewhere', but"), (None, "")):
         named = database or postgres_dsn.rpartition("/")[2].partition("?")[0]
         own = {
             "project.yml": HEAD + f"models: {{mart: {{+database: {named}}}}}\n",

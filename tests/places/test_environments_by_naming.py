@@ -101,5 +101,5 @@ def test_a_difference_of_rows_is_found(shared: Shared) -> None:
 def test_an_environment_at_the_same_place_is_refused(shared: Shared) -> None:
     plain = {"project.yml": FILES["project.yml"].replace("{{ env }}_", "")}
     shared.build(shared.load("prod", plain))
-    with pytest.raises(FftError, match="lies in the same place"):
+    with pytest.raises(FftError, match="is in the same place"):
         shared.build(shared.load("dev", plain), "fct", defer="prod")

@@ -110,13 +110,13 @@ def test_a_secret_in_a_hook_is_not_shown(tmp_path: Path) -> None:
 
 
 WRONG = {
-    "not read": ("delete from {{ ref('log') }}", "post_hook names 'log', which the model does not read"),
+    "not read": ("delete from {{ ref('log') }}", "post_hook names 'log', which the model does not read [FFT-162]"),
     "no such": (
         "select * from {{ ref('tt') }}",
-        "post_hook names 'tt', which the model does not read\n    hint: Did you",
+        "post_hook names 'tt', which the model does not read [FFT-162]\n    hint: Did you",
     ),
     "template": ("select {{ 1 + }}", "template error: unexpected 'end of print"),
-    "kind": (3, "config(): post_hook: must be SQL, as a text or a list of texts"),
+    "kind": (3, "config(): post_hook: must be SQL, as a text or a list of texts [FFT-106]"),
     "outside": ({"sql": "vacuum", "transaction": False}, "config(): post_hook: transaction: false is not supported"),
 }
 
@@ -143,7 +143,7 @@ REFUSED = {
 @pytest.mark.parametrize("case", REFUSED)
 def test_a_hook_does_not_go_past_the_checks(here: Here, case: str) -> None:
     here.build(a=model())
-    with pytest.raises(FftError, match=r"models/a.ff.sql:1: post_hook of 'a' (changes the model's own rows|says)"):
+    with pytest.raises(FftError, match=r"models/a.ff.sql:1: post_hook of 'a' (changes the model's own rows|contains)"):
         here.build(a=model(post=REFUSED[case], text="select id + 1 as id from {{ ref('t') }}"))
     assert here.rows("a") == [1, 2]
 

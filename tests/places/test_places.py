@@ -193,7 +193,9 @@ def test_a_profile_may_have_templates_of_its_own(place: Place) -> None:
 def test_two_nodes_at_one_place_are_told(tmp_path: Path) -> None:
     files = {**MODELS, "project.yml": HEAD + "models: {fct: {+alias: INC}, py: {+alias: _ff_meta}}\n"}
     shared, reserved = problems(tmp_path, files)
-    assert shared.startswith("models/inc.ff.sql:1: 'inc' and 'fct' would both be warehouse.main.inc\n    hint: Give")
+    assert shared.startswith(
+        "models/inc.ff.sql:1: 'inc' and 'fct' would both be warehouse.main.inc [FFT-122]\n    hint: Give"
+    )
     assert shared.endswith("fct is in models/fct.ff.sql:1.")
     assert reserved.startswith("models/py.ff.py:3: 'py' would be warehouse.main._ff_meta: names that begin with _ff_")
     apart = {"project.yml": HEAD + "models: {fct: {+alias: INC, +schema: other}}\n"}
@@ -201,7 +203,7 @@ def test_two_nodes_at_one_place_are_told(tmp_path: Path) -> None:
 
 
 WRONG = {
-    "unknown name": ("{{ shema }}", "naming.schema cannot be rendered for 'orders': 'shema' is undefined"),
+    "unknown name": ("{{ shema }}", "naming.schema cannot be rendered for 'orders': 'shema' is undefined [FFT-205]"),
     "variable": ("{{ env_var('NOT_SET') }}", "environment variable NOT_SET is not set"),
     "syntax": ("{{ schema", "naming.schema cannot be rendered for 'orders'"),
 }
@@ -222,7 +224,9 @@ def test_a_template_of_places_has_no_meaning_elsewhere_in_a_profile(tmp_path: Pa
         "dev:\n  engine: duckdb\n  duckdb: {path: x.duckdb, schema: '{{ schema }}'}\n  naming: {alias: '{{ name }}'}\n"
     )
     (said,) = problems(tmp_path, {**MODELS, "profiles.yml": profile})
-    assert said.startswith("profiles.yml:3: {{ schema }} is not known here: it is about the place of a model\n")
+    assert said.startswith("profiles.yml:3: {{ schema }} is not known here: it is for the places of models [FFT-205]\n")
     wrong = profile.replace("'{{ schema }}'", "main").replace("alias:", "aliass:")
     (said,) = problems(tmp_path, {**MODELS, "profiles.yml": wrong})
-    assert said.startswith("profiles.yml:4: unknown key 'aliass' in dev.naming\n    hint: Did you mean 'alias'?")
+    assert said.startswith(
+        "profiles.yml:4: unknown key 'aliass' in dev.naming [FFT-101]\n    hint: Did you mean 'alias'?"
+    )

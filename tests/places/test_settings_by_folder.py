@@ -188,8 +188,8 @@ def test_a_model_that_is_disabled_is_not_there(tmp_path: Path) -> None:
     reads = {"models/marts/fct.ff.sql": SHOP["models/marts/fct.ff.sql"], "models/marts/s.yml": "version: 2\n"}
     said = told(tmp_path, "models:\n  staging:\n    +enabled: false\n", reads)
     assert said == (
-        "models/marts/fct.ff.sql:1: ref('stg_users') is not a model or seed\n"
-        "    hint: It is disabled in project.yml:5: enable it, or disable what reads it, too."
+        "models/marts/fct.ff.sql:1: ref('stg_users') is not a model or seed [FFT-110]\n"
+        "    hint: It is disabled in project.yml:5: enable it, or disable the models that read it."
     )
 
 
@@ -201,25 +201,31 @@ def test_one_of_two_files_of_a_name_may_be_disabled(tmp_path: Path) -> None:
 WRONG = {
     "folder": (
         "models: {stagin: {+schema: x}}\n",
-        "project.yml:3: models: 'stagin' is not a folder or name of models/\n",
+        "project.yml:3: models: 'stagin' is not a folder or name of models/ [FFT-113]\n",
     ),
     "setting": ("models: {staging: {+shema: x}}\n", "project.yml:3: models.staging: '+shema' is not a setting of"),
     "value": (
         "models:\n  staging:\n    +materialized: tabel\n",
-        "project.yml:5: models.staging: materialized: unknown value 'tabel'\n    hint: Did you mean 'table'?",
+        "project.yml:5: models.staging: materialized: unknown value 'tabel' [FFT-106]\n    hint: Did you mean 'table'?",
     ),
-    "twice": ("models: {staging: {+schema: x, schema: y}}\n", "project.yml:3: models.staging says 'schema' twice"),
-    "no mapping": ("models: {staging: view}\n", "project.yml:3: models.staging must be a mapping of settings"),
+    "twice": ("models: {staging: {+schema: x, schema: y}}\n", "project.yml:3: models.staging sets 'schema' twice"),
+    "no mapping": (
+        "models: {staging: view}\n",
+        "project.yml:3: models.staging must be a mapping of settings [FFT-106]",
+    ),
     "seed": ("seeds: {raw: {+materialized: view}}\n", "project.yml:3: seeds.raw: '+materialized' is not a setting of"),
     "source": (
         "sources: {crn: {+schema: x}}\n",
-        "project.yml:3: sources: 'crn' is not a folder or name of sources.yml\n",
+        "project.yml:3: sources: 'crn' is not a folder or name of sources.yml [FFT-113]\n",
     ),
-    "check": ("checks: {marts: {+severity: loud}}\n", "project.yml:3: checks.marts: severity: unknown value 'loud'"),
+    "check": (
+        "checks: {marts: {+severity: loud}}\n",
+        "project.yml:3: checks.marts: severity: unknown value 'loud' [FFT-106]",
+    ),
     "rule": ("rules: [{select: 'tag', set: {pool: x}}]\n", "project.yml:3: rules.0.select: 'tag' is not a model or"),
-    "state": ("rules: [{select: 'state:modified', set: {pool: x}}]\n", "project.yml:3: rules.0.select: state: is not"),
-    "set": ("rules: [{select: 'fct', set: {poool: x}}]\n", "project.yml:3: rules.0.set: unknown key 'poool'"),
-    "both": ("rules: [{select: a, checks: b, set: {pool: x}}]\n", "project.yml:3: rules.0: give one of select"),
+    "state": ("rules: [{select: 'state:modified', set: {pool: x}}]\n", "project.yml:3: rules.0.select: state: cannot"),
+    "set": ("rules: [{select: 'fct', set: {poool: x}}]\n", "project.yml:3: rules.0.set: unknown key 'poool' [FFT-101]"),
+    "both": ("rules: [{select: a, checks: b, set: {pool: x}}]\n", "project.yml:3: rules.0: set one of select"),
     "catalogs": ("models: {+catalog: a, +database: b}\n", "project.yml:3: models: catalog and database are two names"),
 }
 
@@ -232,9 +238,11 @@ def test_what_is_wrong_is_told_with_its_line(tmp_path: Path, case: str) -> None:
 
 def test_what_is_wrong_in_yaml_beside_a_model_is_told(tmp_path: Path) -> None:
     beside = {"models/s.yml": "version: 2\nmodels:\n  - name: fct\n    config:\n      +materialised: view\n"}
-    assert told(tmp_path, "", beside).startswith("models/s.yml:5: models.0.config: unknown key 'materialised'")
+    assert told(tmp_path, "", beside).startswith(
+        "models/s.yml:5: models.0.config: unknown key 'materialised' [FFT-101]"
+    )
     beside = {"models/s.yml": "version: 2\nseeds:\n  - name: orders\n    config: {materialized: view}\n"}
-    assert told(tmp_path, "", beside).startswith("models/s.yml:4: seeds.0.config: unknown key 'materialized'")
+    assert told(tmp_path, "", beside).startswith("models/s.yml:4: seeds.0.config: unknown key 'materialized' [FFT-101]")
 
 
 def test_a_project_is_read_anew_once_a_setting_changes(tmp_path: Path) -> None:

@@ -43,10 +43,10 @@ def test_each_setting_is_shown_with_its_line(shop: Path) -> None:
         "alias Facts project.yml:4",
         "schema kept project.yml:4",
         'tags ["own"] models/marts/fct.ff.sql:1',
-        "it lies at warehouse.kept.Facts",
+        "its relation is warehouse.kept.Facts",
     ]
     wrong = fft("show", "fct", shop, "--config", "--sql")
-    assert (wrong.code, "--config is about one model or seed" in wrong.err) == (2, True)
+    assert (wrong.code, "--config takes one model or seed" in wrong.err) == (2, True)
 
 
 def test_dagster_and_the_manifest_name_the_real_place(shop: Path) -> None:

@@ -90,7 +90,7 @@ def test_the_same_is_told_as_with_dagster(tmp_path: Path, prefect_api: str, case
 def test_a_scheduler_that_is_not_there_is_named(tmp_path: Path, prefect_api: str) -> None:
     done = fft(prefect_api, "build", shop(tmp_path / "shop"), "--with", "perfect")
     assert done.returncode == 2
-    assert "--with 'perfect': no such scheduler" in done.stderr
+    assert "--with 'perfect': this scheduler is not installed" in done.stderr
     assert "Did you mean 'prefect'?" in done.stderr
 
 

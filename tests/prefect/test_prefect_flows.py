@@ -101,7 +101,7 @@ def test_what_is_reused_can_be_shown_with_the_reason(root: Path, run_flow: RunFl
     assert again.states == {"apart": "Reused", "domains": "Reused", "raw": "Reused", "users": "Completed"}
     assert {again.tasks[name].type for name in again.tasks} == {"COMPLETED"}
     assert again.tasks["apart"].message == "nothing changed"
-    assert "asked for by --rebuild users" in again.tasks["users"].message
+    assert "requested by --rebuild users" in again.tasks["users"].message
 
 
 def test_a_failing_check_blocks_its_model_and_what_reads_it(root: Path, run_flow: RunFlow) -> None:
@@ -319,7 +319,7 @@ def test_a_run_that_is_cancelled_in_prefect_interrupts_its_statement(
     done: FlowRun = flow_run(state, run_id)
     assert done.type == "CANCELLED"
     assert done.tasks["slow"].type == "CANCELLED"
-    assert done.tasks["slow"].message == "interrupted with the run: nothing of it was published"
+    assert done.tasks["slow"].message == "interrupted with the run: nothing was published"
     assert "after" not in done.tasks
     assert done.message.startswith("1 interrupted, 1 not started; ")
     assert rows(root, "select count(*) from duckdb_tables() where table_name = 'slow'") == [(0,)]

@@ -97,7 +97,11 @@ def test_the_secret_itself_is_in_the_rows_and_its_name_where_sql_is_shown(tmp_pa
 
 @pytest.mark.parametrize("said", ["'*'", "'**'", "'?'", "'[!x]*'", "''", "' A'", "'A '"])
 def test_a_glob_that_names_no_variable_is_refused(said: str, tmp_path: Path) -> None:
-    with pytest.raises(ProjectError, match=r"project\.yml:3: secrets\.0: .*names no variable; write a name, or a glob"):
+    with pytest.raises(
+        ProjectError,
+        match=r"project\.yml:3: secrets\.0: .*is not a name of variables; write a "
+        r"name, or a glob",
+    ):
         project(tmp_path, "select 1 as a", more=f"secrets: [{said}]\n")
 
 
@@ -147,7 +151,9 @@ def test_an_error_of_a_build_is_masked_in_python_too(tmp_path: Path) -> None:
     )
     with open_warehouse(made) as warehouse, pytest.raises(FftError) as caught:
         build_model(warehouse, made.model("m"))
-    assert str(caught.value) == "models/m.ff.sql: invalid SQL: ' is missing: what begins in line 1 is not closed"
+    assert str(caught.value) == (
+        "models/m.ff.sql: invalid SQL: ' is missing: the part that begins in line 1 is not closed [FFT-403]"
+    )
     assert "secret" not in str(caught.value) + repr(vars(caught.value))
 
 

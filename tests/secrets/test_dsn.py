@@ -133,7 +133,8 @@ def test_a_dsn_in_the_file_is_refused_with_its_place(tmp_path: Path) -> None:
         load_project(project(tmp_path, "profile"), environment={"OUR_DSN": "postgresql://u:hun/ter@h/db"})
     assert str(caught.value) == (
         "profiles.yml:1: dev.postgres.dsn has an @ after the host: a special character of user or password is not "
-        "percent-encoded\n    hint: Write postgresql://user:password@host:5432/database, or host=... dbname=... "
+        "percent-encoded [FFT-205]\n    hint: Write postgresql://user:password@host:5432/database, or host=... "
+        "dbname=... "
         "user=... password=...; percent-encode special characters in a URL (@ is %40, / is %2F)."
     )
 
@@ -153,7 +154,7 @@ def test_what_stands_for_the_engine_is_not_repeated_where_it_is_no_name(text: st
     project(tmp_path, None)
     with pytest.raises(FftError) as caught:
         load_project(tmp_path, environment={"FF_ENGINE": text})
-    assert "the value of engine is not a name" in str(caught.value)
+    assert "the value of engine is not a name [FFT-203]" in str(caught.value)
     assert text not in str(caught.value)
 
 

@@ -187,7 +187,7 @@ def test_a_name_with_control_characters_is_refused(file: str, text: str, tmp_pat
     (tmp_path / file).write_text(text)
     with pytest.raises(ProjectError) as caught:
         load_project(tmp_path, environment={})
-    assert "has a control character in it, or one that is not seen" in str(caught.value)
+    assert "contains a control character or an invisible character" in str(caught.value)
     assert raw_in(visible(str(caught.value)).encode()) == []
 
 

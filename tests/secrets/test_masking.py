@@ -158,7 +158,7 @@ def test_an_exception_is_masked_with_all_that_led_to_it() -> None:
     assert "hunter2" not in "\n".join(said)
     for part in ("KeyError: '***'", "a note of ***", "Odd: odd ***", "FftError: a.sql:3: it says ***", "in raised"):
         assert part in text
-    assert str(error) == "a.sql:3: it says ***\n    hint: no ***"
+    assert str(error) == "a.sql:3: it says *** [FFT-400]\n    hint: no ***"
 
 
 def test_an_exception_without_a_secret_stays_itself() -> None:

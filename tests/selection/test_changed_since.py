@@ -421,7 +421,7 @@ def test_another_list_of_packages_changes_all(shop: Path) -> None:
 def test_an_unknown_commit(shop: Path, ref: str) -> None:
     with pytest.raises(FftError) as caught:
         changed(shop, ref)
-    assert str(caught.value).startswith(f"git knows no commit {ref!r}\n    hint: Name a commit, branch or tag.")
+    assert str(caught.value).startswith(f"git has no commit {ref!r} [FFT-304]\n    hint: Name a commit, branch or tag.")
     assert not (shop / "here").exists()
 
 
@@ -435,11 +435,17 @@ def test_no_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_ignored_project(shop: Path) -> None:
     write(shop.parent, {".gitignore": "/scratch/\n"})
     write(shop.parent / "scratch", FILES)
-    with pytest.raises(FftError, match=r"git ignores project.yml: it cannot say what changed"):
+    with pytest.raises(FftError, match=r"git ignores project.yml, so changes cannot be found"):
         changed(shop.parent / "scratch")
 
 
 def test_no_git(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(shop))
-    with pytest.raises(FftError, match=r"--changed-since asks git, which cannot be run: No such file .*\n    hint: "):
+    with pytest.raises(
+        FftError,
+        match=(
+            r"--changed-since asks git, which cannot be run: No such file .* "
+            r"\[FFT-\d+\]\n    hint: "
+        ),
+    ):
         changed(shop)

@@ -73,7 +73,7 @@ def test_a_run_of_dagster_that_is_over_budget_fails(shop: Place) -> None:
 def test_a_query_that_would_read_too_much_is_not_run(postgres: Place) -> None:
     assert build(postgres) == {"a": None, "b": None}  # nobody asks
     postgres.write({"models/b.ff.sql": "select i + 1 as i from {{ ref('a') }}"})
-    said = r"model 'b' is expected to read [\d,]+ bytes, and a query may read 100"
+    said = r"model 'b' would read [\d,]+ bytes, more than the limit of a query, 100"
     with pytest.raises(QueryTooLargeError, match=said):
         build(postgres, FF_PG_MAX_BYTES="100")
     assert postgres.sql("select min(i) from b") == [(1,)]

@@ -87,7 +87,7 @@ def test_rows_that_differ_only_in_what_hash_does_not_see(rebuilt: frozenset[str]
 def test_it_says_so(tmp_path: Path) -> None:
     made = built(tmp_path, {"models/parent.ff.sql": "select 1 as a", "models/below.ff.sql": BELOW})
     made.write({"models/parent.ff.sql": "select 2 - 1 as a"})
-    assert made.why("below") == "parent is built first; where its rows stay equal, this is reused"
+    assert made.why("below") == "parent is built first; if its rows stay equal, this is reused"
     assert made.build().built == {"parent"}
 
 

@@ -279,7 +279,7 @@ def test_a_user_variable_counts_for_all_models(tmp_path: Path) -> None:
     made.build()
     assert not made.due()
     del made.environment["FF_DEMO_TOGGLE"]
-    assert made.why("plain") == "FF_DEMO_TOGGLE is not set any more"
+    assert made.why("plain") == "FF_DEMO_TOGGLE is no longer set"
 
 
 def test_variables_that_say_where_do_not_count(tmp_path: Path) -> None:
@@ -318,7 +318,7 @@ def test_a_variable_that_a_python_model_reads_by_name_counts_whatever_it_is_call
 def test_variables_by_computed_names_cannot_be_followed_so_the_model_is_always_built(tmp_path: Path, use: str) -> None:
     text = python(head="import os\nfrom os import environ as environ\n", body=f"    {use}")
     made = built(tmp_path, {"seeds/users.csv": CSV, "models/m.ff.py": text})
-    assert made.why("m") == "always built: it uses environment variables by computed names"
+    assert made.why("m") == "always built: it uses environment variables with computed names"
 
 
 @pytest.mark.parametrize("name", ["FF_PASS_RATE", "FF_TOKEN_LIMIT"])
@@ -336,7 +336,7 @@ def test_engine_and_profile_count(tmp_path: Path) -> None:
     with open_warehouse(project) as warehouse:
         (decision,) = make_plan(warehouse).decisions
     assert [str(reason) for reason in decision.reasons] == [
-        "it was built by duckdb, profile dev, this is duckdb, profile prod"
+        "it was built on duckdb, profile dev, and this is duckdb, profile prod"
     ]
 
 

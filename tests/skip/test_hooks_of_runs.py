@@ -116,7 +116,7 @@ def test_a_selector_that_is_none_is_told_of_before_anything_runs(shop: Place) ->
     shop.write({"project.yml": PROJECT.replace('"tag:told"', "c.ff", 1), "models/c.ff.sql": text})
     assert build(shop) == {"a": "build", "b": "build"}  # c is there for another engine
     shop.write({"project.yml": PROJECT.replace("tag:told", "tagg:told", 1)})
-    with pytest.raises(HookError, match=r"'before' of before_model failed: 'tagg' is not a way to select") as caught:
+    with pytest.raises(HookError, match=r"'before' of before_model failed: 'tagg' is not a selection method") as caught:
         build(shop)
     assert str(caught.value.problem.where) == "project.yml:11"
 
@@ -189,7 +189,7 @@ def test_what_is_no_run_of_models_has_none(shop: Place) -> None:
     shop.write(
         {
             "seeds/raw.csv": "id\n1\n",
-            "hooks/sql/create_audit.sql": "select * from a",  # which is not there before the first run
+            "hooks/sql/create_audit.sql": "select * from a",  # which does not exist before the first run
             "models/kept.ff.sql": snapshot + " select id from {{ ref('raw') }}",
             "models/checks.yml": "version: 2\nmodels:\n- {name: kept, columns: [{name: id, tests: [unique]}]}\n",
         }

@@ -111,7 +111,7 @@ def test_a_source_above_the_limit_counts_as_changed(tmp_path: Path) -> None:
     made.sql("insert into events values (2, 'b'), (3, 'c')")
     made.build()
     assert made.due()["reader"] == ["source_unversioned"]
-    assert made.why("reader") == "source raw.events gives no version, so it counts as changed"
+    assert made.why("reader") == "source raw.events has no known version, so it counts as changed"
 
 
 def test_the_limit_of_the_project(tmp_path: Path) -> None:
@@ -272,7 +272,7 @@ def test_a_parent_that_was_changed_by_hand_has_no_version(tmp_path: Path) -> Non
     made.sql("create or replace table a as select 7 as x")
     assert made.due("b") == {"b": ["input_changed"]}
     (decision,) = made.plan("b").decisions
-    assert [str(reason) for reason in decision.reasons] == ["a is not there as it was last built"]
+    assert [str(reason) for reason in decision.reasons] == ["a was changed since its last build"]
 
 
 def test_state_that_cannot_be_read_stops_a_build_too(tmp_path: Path) -> None:

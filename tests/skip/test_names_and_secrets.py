@@ -42,7 +42,7 @@ def test_a_rebuild_glob_that_matches_nothing_is_an_error(tmp_path: Path) -> None
     with open_warehouse(project) as warehouse:
         identities = Identities(project, warehouse.compiler)
         with pytest.raises(
-            FftError, match=r"--rebuild 'user' matches no model or seed\n    hint: Did you mean 'users'\?"
+            FftError, match=r"--rebuild 'user' matches no model or seed \[FFT-\d+\]\n    hint: Did you mean 'users'\?"
         ):
             Rebuilder(project, identities, Request(rebuild=("user",)))
         assert Rebuilder(project, identities, Request(rebuild=("use*",))).plan(warehouse).builds

@@ -184,7 +184,7 @@ def test_unreadable_records_end_the_command_with_1_and_a_hint(tmp_path: Path) ->
         ended = fft(command, str(tmp_path))
         assert ended.returncode == 1
         assert "the build record of 't'" in ended.stderr
-        assert "hint: Delete its row from db.main._ff_meta: the model is built once more then." in ended.stderr
+        assert "hint: Delete its row from db.main._ff_meta: then the model is built once more." in ended.stderr
     made.sql("delete from _ff_meta where node_name = 't'")
     assert made.due()["t"] == ["never_built"]
 

@@ -114,7 +114,7 @@ def test_variables_of_the_environment_modify_what_counts_them(shop: Place) -> No
 
 @pytest.mark.parametrize("expression", ["state:changed", "state:new"])
 def test_other_states_are_errors(shop: Place, expression: str) -> None:
-    with pytest.raises(FftError, match=rf"{expression} is not valid\n    hint: .*modified"):
+    with pytest.raises(FftError, match=rf"{expression} is not valid .FFT-302.\n    hint: .*modified"):
         chosen(shop, expression)
 
 
@@ -162,5 +162,5 @@ def test_results_of_the_last_run_are_selected(tmp_path: Path) -> None:
 
 def test_without_a_last_run_there_is_nothing_to_select_by(tmp_path: Path) -> None:
     made = place(tmp_path, FILES)
-    with pytest.raises(FftError, match=r"run_results\.json is not there\n    hint: fft build"):
+    with pytest.raises(FftError, match=r"run_results\.json does not exist \[FFT-\d+\]\n    hint: fft build"):
         chosen(made, "result:error")

@@ -39,7 +39,7 @@ READS_BASE = "select {} as v from {{{{ ref('base') }}}}"
 
 def test_a_function_that_nobody_made_is_volatile_and_says_so(world: World) -> None:
     world.place.write({"models/reader.ff.sql": READS_BASE.format("nobody_made_this(id)")})
-    said = "it uses nobody_made_this(), which FFT does not know to give the same rows each time"
+    said = "it uses nobody_made_this(), which FFT does not know to be deterministic"
     assert said in world.place.why("reader")
 
 
@@ -272,7 +272,7 @@ def test_what_an_extension_calls_immutable_is_steady(tmp_path: Path, postgres_ds
             assert not made.build().failed
             assert made.due() == {}
             made.sql("drop extension vector cascade")
-            said = "l2_distance(), which FFT does not know to give the same rows each time"
+            said = "l2_distance(), which FFT does not know to be deterministic"
             assert said in made.why("reader")
         finally:
             made.sql("drop extension if exists vector cascade")

@@ -378,8 +378,6 @@ def test_the_order_of_a_set_of_another_module_counts() -> None:
     modules = {"lib/constants.py": "NAMES = {'a', 'b'}\nLIST = ['a', 'b']\n"}
     for head, name in (("from constants import NAMES", "NAMES"), ("from lib import constants as c", "c.NAMES")):
         code = {"m.ff.py": f"{head}\nx = list({name})\n", **modules}
-        assert volatile_in_python(code) == (
-            "the order of a set, which is another in each process: sorted() gives it one",
-        )
+        assert volatile_in_python(code) == ("the order of a set, which differs in each process: use sorted()",)
     code = {"m.ff.py": "from constants import NAMES, LIST\nx = sorted(NAMES) + list(LIST)\n", **modules}
     assert volatile_in_python(code) == ()

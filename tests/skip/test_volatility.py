@@ -192,7 +192,7 @@ def test_a_volatile_model_is_always_built_and_equal_rows_keep_what_is_below(tmp_
     }
     made = built(tmp_path, files)
     assert made.why("clock") == "always built: it uses now()"
-    assert made.why("below") == "clock is built first; where its rows stay equal, this is reused"
+    assert made.why("below") == "clock is built first; if its rows stay equal, this is reused"
     assert made.build().built == {"clock", "ticking", "below_ticking"}
 
 

@@ -88,7 +88,7 @@ def test_a_published_view_that_cannot_be_judged_in_time_is_named(tmp_path: Path,
             (result,) = [run.build(node) for node in run.order()]
         assert isinstance(result, BuildResult)
         assert [one.view for one in result.unjudged] == ["v"]
-        assert "this engine cannot take back" in result.unjudged[0].reason
+        assert "this engine cannot undo" in result.unjudged[0].reason
 
 
 def test_a_plan_says_that_a_name_is_missing_for_a_moment(tmp_path: Path, target: Target) -> None:

@@ -164,7 +164,7 @@ def test_a_nul_is_refused_if_a_server_would_not_read_on(dialect: str) -> None:
         assert duckdb.execute(f"select {spelling.text(nul)} as {spelling.quoted(nul)}").fetchall() == [(nul,)]
         return
     for spell in (spelling.text, spelling.quoted):
-        with pytest.raises(EngineError, match=f"has a NUL character in it, which {dialect} cannot spell"):
+        with pytest.raises(EngineError, match=f"has a NUL character, which {dialect} cannot store"):
             spell("a\0b")
 
 

@@ -158,7 +158,7 @@ def test_a_wrong_measure_is_explained(place: Place) -> None:
 
 def test_a_key_that_sessions_have_as_a_column(place: Place) -> None:
     rows = pa.table({"events": ["a"], "ts": ["2026-01-01"]})
-    with pytest.raises(StreamError, match="the key 'events' has the name of a column that sessions have"):
+    with pytest.raises(StreamError, match="the key 'events' has the name of a built-in column of sessions"):
         place.sessionizer(key="events", event_id=None, measures={}).process_batch(rows)
 
 
@@ -222,10 +222,10 @@ def test_a_bad_record_of_a_frame_keeps_the_time_that_it_had(place: Place) -> Non
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ({"event_time_unit": "min"}, "event_time_unit must be one of s, ms, us, not 'min'"),
-        ({"allowed_lateness": 30}, "allowed_lateness must be a timedelta of 0 or more, not 30"),
+        ({"event_time_unit": "min"}, "event_time_unit must be one of s, ms, us, not 'min' [FFT-804]"),
+        ({"allowed_lateness": 30}, "allowed_lateness must be a timedelta of 0 or more, not 30 [FFT-804]"),
         ({"max_ahead": timedelta(-1)}, "max_ahead must be a timedelta"),
-        ({"max_dead_share": 5}, "max_dead_share must be from 0 to 1, not 5"),
+        ({"max_dead_share": 5}, "max_dead_share must be from 0 to 1, not 5 [FFT-804]"),
     ],
 )
 def test_a_setting_that_cannot_be(place: Place, setting: dict[str, Any], message: str) -> None:
@@ -253,7 +253,7 @@ def test_a_statement_that_fails_is_told_and_the_session_goes_on(place: Place) ->
 def test_a_table_of_somebody_else_is_left_alone(place: Place) -> None:
     table = place.engine.relation(place.name).sql(place.engine.spelling)
     place.engine.execute(f"create table {table} as select 1 as i")
-    with pytest.raises(StreamError, match="is there, and was not written by a stream"):
+    with pytest.raises(StreamError, match="exists and was not written by a stream"):
         place.give(a_b(0))
     assert place.rows() == [(1,)]
 
@@ -288,7 +288,7 @@ def test_an_old_state_is_not_written_over_a_new_one(place: Place) -> None:
     from dataclasses import replace
 
     write_state(engine, target, old, replace(old, position={"at": 2}))
-    with pytest.raises(BusyError, match="was written by another process meanwhile"):
+    with pytest.raises(BusyError, match="another process wrote to the stream"):
         write_state(engine, target, old, replace(old, position={"at": 1}))
     assert (read_state(engine, target) or old).position == {"at": 2}
 

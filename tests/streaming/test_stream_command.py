@@ -42,7 +42,7 @@ def test_it_is_followed_until_it_is_stopped_and_alone(shop: Shop) -> None:
     process.send_signal(signal.SIGINT)
     output, errors = process.communicate(timeout=60)
     assert (process.returncode, output) == (0, "")
-    assert "stopping when this batch is published" in errors
+    assert "stopping after this batch" in errors
     code, output, _ = fft(shop, "build", ".")
     assert code == 0
     assert shop.rows() == [("a", 1, 2)]
@@ -75,22 +75,22 @@ def test_status_reset_and_replay(tmp_path: Path) -> None:
     assert (told["events"], told["dead"], told["backlog"], told["phase"]) == (2, 1, 76, "live")
     assert fft(shop, "stream", "replay", "visits", ".", "--dry-run")[:2] == (0, "visits: the same 1 sessions\n")
     code, output, _ = fft(shop, "stream", "reset", "visits", ".", "--to", "earliest")
-    assert (code, output) == (0, "visits is at earliest; fft stream run reads on\n")
+    assert (code, output) == (0, "visits is at earliest; fft stream run continues from there\n")
     assert "visits (reading again)" in fft(shop, "stream", "status", ".")[1]
     assert fft(shop, "build", ".")[0] == 0
     assert shop.rows() == [("a", 2, 3)]
     code, output, _ = fft(shop, "stream", "replay", "visits", ".")
-    assert (code, "visits is made again: 2 sessions" in output) == (0, True)
+    assert (code, "visits was rebuilt: 2 sessions" in output) == (0, True)
 
 
 def test_what_is_no_stream(tmp_path: Path) -> None:
     shop = Shop(tmp_path / "shop", f"dev: {{engine: duckdb, duckdb: {{path: {tmp_path}/db.duckdb}}}}\n")
     code, _, errors = fft(shop, "stream", "run", "visit", ".")
-    assert (code, "'visit' is not a stream" in errors, "Did you mean 'visits'?" in errors) == (2, True, True)
+    assert (code, "'visit' is not a stream [FFT-301]" in errors, "Did you mean 'visits'?" in errors) == (2, True, True)
     code, _, errors = fft(shop, "stream", "replay", "mart", ".")
-    assert (code, "model 'mart' is not a stream" in errors) == (2, True)
+    assert (code, "model 'mart' is not a stream [FFT-301]" in errors) == (2, True)
     code, _, errors = fft(shop, "stream", "replay", "visits", ".", "--dry-run")
-    assert (code, "nothing of visits is there yet" in errors) == (2, True)
+    assert (code, "visits was not built yet [FFT-420]" in errors) == (2, True)
     code, _, errors = fft(shop, "stream", "reset", "visits", ".", "--to", "yesterday")
     assert (code, "--to 'yesterday' is not a position of files" in errors) == (2, True)
 

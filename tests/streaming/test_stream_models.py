@@ -23,7 +23,7 @@ SESSIONS = """\
     key: user_id
     event_time: ts
     event_id: id
-    gap: 30 minutes
+    gap: 30 minutes [FFT-106]
     measures: {clicks: count(*), revenue: sum(amount)}
     columns: {user_id: string, id: string, amount: double}
 """
@@ -101,7 +101,7 @@ def test_nothing_is_built_where_nothing_has_arrived(shop: Shop) -> None:
     shop.build()
     again = shop.build()
     assert [type(result) for result in again.values()] == [ReuseResult, ReuseResult]
-    assert str(again["visits"].decision.reasons[0]) == "nothing has arrived"
+    assert str(again["visits"].decision.reasons[0]) == "no new events"
 
 
 def test_all_batches_are_read_in_one_turn(shop: Shop) -> None:
@@ -136,7 +136,7 @@ def test_a_lost_table_is_rebuilt_from_the_events_kept(shop: Shop) -> None:
     with shop.run() as run:
         warehouse = run.sessions.of_thread()
         warehouse.engine.execute(f"drop table {warehouse.relation('visits').sql(warehouse.engine.spelling)}")
-    assert "is not there any more; its sessions are rebuilt from the events kept" in shop.reasons()
+    assert "no longer exists; its sessions are rebuilt from the events kept" in shop.reasons()
     shop.build()
     assert shop.rows() == [("a", 2, 2)]
 
@@ -336,7 +336,7 @@ def test_rows_that_were_added_cannot_be_taken_back_to_a_position(shop: Shop) -> 
     shop.write({"models/visits.ff.yml": APPEND, "models/mart.ff.sql": "select 1 as n"})
     shop.click(click(0))
     shop.build()
-    with pytest.raises(RequestError, match="visits only adds rows"):
+    with pytest.raises(RequestError, match="visits only appends rows"):
         reset(shop, '{"files": []}')
     reset(shop, "earliest")
     shop.build()
@@ -361,18 +361,21 @@ def test_a_replay_finds_what_somebody_changed(shop: Shop) -> None:
 @pytest.mark.parametrize(
     ("written", "said"),
     [
-        (SESSIONS.replace("    gap: 30 minutes\n", ""), "sink sessions needs key, event_time and gap"),
+        (SESSIONS.replace("    gap: 30 minutes [FFT-106]\n", ""), "sink sessions needs key, event_time and gap"),
         (SESSIONS.replace("30 minutes", "30"), "gap: 30 has no unit; write it as '30 minutes'"),
         (SESSIONS.replace("30 minutes", "soon"), "gap: 'soon' is not a time"),
-        (SESSIONS + "    gapp: 1 day\n", "unknown key 'gapp' in the file\n    hint: Did you mean 'gap'?"),
+        (SESSIONS + "    gapp: 1 day\n", "unknown key 'gapp' in the file [FFT-101]\n    hint: Did you mean 'gap'?"),
         (SESSIONS + "    materialized: table\n", "'materialized' has no effect on a stream"),
-        (SESSIONS.replace("files", "flies"), "unknown type 'flies'\n    hint: Did you mean 'files'?"),
-        (SESSIONS.replace("path:", "paths:"), "unknown key 'paths' in source"),
-        (SESSIONS.replace("sink: sessions", "sink: session"), "sink: unknown value 'session'\n    hint: Did you mean"),
-        (SESSIONS.replace("kind: stream", "kind: sql"), "kind: unknown value 'sql'"),
+        (SESSIONS.replace("files", "flies"), "unknown type 'flies' [FFT-106]\n    hint: Did you mean 'files'?"),
+        (SESSIONS.replace("path:", "paths:"), "unknown key 'paths' in source [FFT-101]"),
+        (
+            SESSIONS.replace("sink: sessions", "sink: session"),
+            "sink: unknown value 'session' [FFT-106]\n    hint: Did you mean",
+        ),
+        (SESSIONS.replace("kind: stream", "kind: sql"), "kind: unknown value 'sql' [FFT-106]"),
         (APPEND + "    key: id\n", "key is for the sinks upsert and sessions"),
         (UPSERT.replace("    key: user_id\n", ""), "sink upsert needs key"),
-        ("    - a list\n", "the file must be a mapping"),
+        ("    - a list\n", "the file must be a mapping [FFT-106]"),
         ("    kind: [\n", "invalid YAML"),
     ],
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from tools.reference import api, commands, development, exit_codes, project_files, variables
+from tools.reference import api, commands, development, errors, exit_codes, project_files, variables
 from tools.reference.parts import Maker, with_parts
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -24,4 +24,5 @@ def make_pages() -> dict[str, str]:
     """Return the text of all generated pages and pages with generated parts, by path below docs/."""
     pages = {f"{COMMANDS}/{name}": text for name, text in commands.make_pages().items()}
     pages[project_files.NAME] = project_files.make_page()
+    pages["reference/errors.md"] = errors.page()
     return pages | {name: with_parts(DOCS / name, makers) for name, makers in PARTS.items()}

@@ -25,7 +25,7 @@ def with_parts(path: Path, makers: Mapping[str, Maker], new: str = "") -> str:
         begin, end = f"<!-- generated: {name} -->", f"<!-- end: {name} -->"
         pattern = re.compile(rf"^{re.escape(begin)}\n.*?^{re.escape(end)}$", re.MULTILINE | re.DOTALL)
         if not pattern.search(text):
-            raise ValueError(f"{path}: a part is missing: {begin} ... {end}")
+            raise ValueError(f"{path}: the page has no part {begin} ... {end}")
         lines = make().strip("\n")
         text = pattern.sub(lambda _, new=f"{begin}\n\n{lines}\n\n{end}": new, text)  # type: ignore[misc]
     return text

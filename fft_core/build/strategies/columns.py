@@ -31,7 +31,7 @@ class Difference:
 
     def __str__(self) -> str:
         said = [f"{column.name} ({column.type}) is new" for column in self.added]
-        said += [f"{name} is not there any more" for name in self.missing]
+        said += [f"{name} is missing" for name in self.missing]
         said += [f"{name} is {new}, and was {old}" for name, (old, new) in self.retyped.items()]
         return "; ".join(said)
 

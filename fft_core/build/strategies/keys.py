@@ -51,7 +51,7 @@ class KeyProbe:
         """The advice for such rows."""
         if self.is_repeated:
             return "Keep one row of each, for example the latest by row_number()."
-        return "Leave such rows out, or give them a value."
+        return "Leave such rows out, or set a value."
 
 
 def key_probes(

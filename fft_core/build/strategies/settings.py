@@ -31,7 +31,7 @@ def snapshot_settings(model: Model, settings: Snapshot, columns: Sequence[Column
     """
     reserved = [column.name for column in columns if column.name.lower() in ADDED]
     if reserved:
-        message = f"it has a column {reserved[0]!r}, which is one of those that a snapshot adds"
+        message = f"it has a column {reserved[0]!r}, which is the name of a column that a snapshot adds"
         raise increment_error(model, message, "Rename it.")
     key = found_columns(model, "unique_key", settings.unique_key, columns)
     checked = found_columns(model, "check_cols", settings.check_columns, columns)
@@ -75,9 +75,11 @@ def explained_names(model: Model, setting: str = "") -> Iterator[None]:
     try:
         yield
     except AmbiguousColumnError as error:
-        raise increment_error(model, f"{setting}{error.problem.message}", error.problem.hint or "") from error
+        raise increment_error(
+            model, f"{setting}{error.problem.message}", error.problem.hint or "", error.code
+        ) from error
 
 
-def increment_error(model: Model, message: str, hint: str) -> IncrementError:
+def increment_error(model: Model, message: str, hint: str, code: str | None = None) -> IncrementError:
     """Return an error with the name of the model and the place of its config."""
-    return IncrementError(f"model {model.name!r}: {message}", where=model.config_location, hint=hint)
+    return IncrementError(f"model {model.name!r}: {message}", where=model.config_location, hint=hint, code=code)

@@ -108,12 +108,14 @@ def _signed_in(keyfile: str | None) -> Any:
         return auth.default(scopes=_SCOPES)[0]
     path = Path(keyfile).expanduser()
     if not path.is_file():
-        raise ConnectError(f"there is no key file at {path}", hint="Look at keyfile of the profile.")
+        raise ConnectError(f"the key file {path} does not exist", hint="Check keyfile in the profile.", code="FFT-205")
     account: Any = service_account.Credentials
     try:
         return account.from_service_account_file(str(path), scopes=_SCOPES)
     except ValueError:  # its text may repeat parts of the file
-        raise ConnectError(f"{path} is no key of a service account", hint="Look at keyfile of the profile.") from None
+        raise ConnectError(
+            f"{path} is not a key of a service account", hint="Check keyfile in the profile.", code="FFT-205"
+        ) from None
 
 
 def _is_plain(endpoint: str | None) -> bool:

@@ -36,16 +36,18 @@ def explained(error: Exception, sql: str, *, is_interrupted: bool) -> EngineErro
     """Return the error of FFT for an error of the client."""
     said = message_of(error)
     if is_interrupted:
-        return EngineError("the statement was interrupted")
+        return EngineError("the statement was interrupted", code="FFT-604")
     if isinstance(error, GoogleAuthError):
-        return ConnectError(f"the credentials are not valid any more: {said}", hint="Sign in again.")
+        return ConnectError(f"the credentials are not valid any more: {said}", hint="Sign in again.", code="FFT-220")
     if isinstance(error, requests.exceptions.RequestException | RetryError):
-        return BusyError(f"the connection was lost: {said}", hint=_AGAIN)
+        return BusyError(f"the connection was lost: {said}", hint=_AGAIN, code="FFT-221")
     reason = reason_of(error)
     if reason == "stopped":
-        return BusyError(f"the job was cancelled: {said}", hint="Did somebody end it in the console?")
+        return BusyError(f"the job was cancelled: {said}", hint="Did somebody end it in the console?", code="FFT-604")
     if isinstance(error, ServerError | TooManyRequests) or reason in _BUSY:
-        return BusyError(f"BigQuery cannot do it now ({reason or type(error).__name__}): {said}", hint=_AGAIN)
+        return BusyError(
+            f"BigQuery cannot do it now ({reason or type(error).__name__}): {said}", hint=_AGAIN, code="FFT-221"
+        )
     if any(words in said for words in _IN_THE_WAY):
         return BusyError(f"another session is in the way: {said}", hint=_AGAIN)
     return _rejected(error, said, sql)
@@ -84,7 +86,7 @@ def _rejected(error: Exception, said: str, sql: str) -> StatementError:
     repeated = _REPEATED.search(said)
     if repeated:
         message = f"the query has two columns called {repeated[1].strip(chr(39))!r}"
-        return StatementError(message, sql=sql, hint=_NAME_EACH, position=position)
+        return StatementError(message, sql=sql, hint=_NAME_EACH, position=position, code="FFT-602")
     missing = _MISSING.search(said) if isinstance(error, NotFound) else None
     hint = "Look at the roles of the account that signs in." if isinstance(error, Forbidden) else None
     if isinstance(error, Conflict):

@@ -137,5 +137,6 @@ def _storable(frame: pa.Table, columns: Sequence[ColumnType]) -> pa.Table:
                 f"the frame cannot be stored: column {field.name!r} ({field.type}) has values that the database cannot "
                 f"hold: {error}",
                 hint="Round it or cast it in the model, for example to text.",
+                code="FFT-413",
             ) from error
     return pa.Table.from_arrays(arrays, names=frame.column_names)

@@ -61,7 +61,9 @@ class BigFrames:
     def _opened(self) -> Any:
         if not self._is_used:
             raise EngineError(
-                "the profile has use_bigframes: false", hint="Set it to true, or take a frame of a library."
+                "the profile has use_bigframes: false",
+                hint="Set it to true, or take a frame of a library.",
+                code="FFT-205",
             )
         if self._bigframes is None:
             try:

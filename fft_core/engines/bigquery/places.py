@@ -31,5 +31,6 @@ class BigQueryPlaces:
             raise EngineError(
                 f"the other profile is in another location: {other}, and this one is in {self._location}",
                 hint="One query reads one location. Put both environments into datasets of one.",
+                code="FFT-223",
             )
         return looking_at(self._session, namespace(settings))

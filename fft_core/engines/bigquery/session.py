@@ -156,6 +156,7 @@ class BigQuerySession(BaseSession):
                     raise EngineError(
                         f"the dataset {dataset} is not there",
                         hint="Create it, or set allow_create_dataset: true (FF_BQ_ALLOW_CREATE_DATASET).",
+                        code="FFT-607",
                     ) from None
                 made = bigquery.Dataset(dataset)
                 made.location = self.connection.location
@@ -179,7 +180,7 @@ class BigQuerySession(BaseSession):
             use: Makes something of the job that has ended.
         """
         if self._cancelled.is_set():  # between two statements, for example in a Python model
-            raise EngineError("the statement was interrupted")
+            raise EngineError("the statement was interrupted", code="FFT-604")
         name = f"fft_{uuid4().hex}"
         self._job = name
         try:
@@ -192,7 +193,7 @@ class BigQuerySession(BaseSession):
         finally:
             self._job = None
         if self._cancelled.is_set():  # too late for this job; what would follow is not run
-            raise EngineError("the statement was interrupted")
+            raise EngineError("the statement was interrupted", code="FFT-604")
         return found
 
     def _run(self, sql: str, use: Callable[[Any], T]) -> T:

@@ -33,7 +33,7 @@ _SCALE, _WHOLE_DIGITS = 9, 29  # those of NUMERIC; BIGNUMERIC has more
 
 
 def spelled_type(field: SchemaField) -> str:
-    """Spell the type of a column of a table or query, without lengths and precisions: a query does not keep them."""
+    """Render the type of a column of a table or query, without lengths and precisions: a query does not keep them."""
     name = _LEGACY.get(field.field_type.lower(), field.field_type.lower())
     if name == "struct":
         name = f"struct<{', '.join(f'{SPELLING.quoted(one.name)} {spelled_type(one)}' for one in field.fields)}>"

@@ -68,8 +68,9 @@ def storable(frame: pa.Table) -> pa.Table:
     repeated = repeated_name(frame.column_names)
     if repeated:
         raise EngineError(
-            f"the frame cannot be stored: its columns {repeated[0]!r} and {repeated[1]!r} are one name to DuckDB",
+            f"the frame cannot be stored: its columns {repeated[0]!r} and {repeated[1]!r} are the same name to DuckDB",
             hint="Rename or drop one of them.",
+            code="FFT-413",
         )
     columns = [_storable(field, column) for field, column in zip(frame.schema, frame.columns, strict=True)]
     fields = [field.with_type(column.type) for field, column in zip(frame.schema, columns, strict=True)]
@@ -86,11 +87,11 @@ def _storable(field: pa.Field[Any], column: pa.ChunkedArray[Any]) -> pa.ChunkedA
     if types.is_decimal(kind) and _read_from(kind) != kind:
         return _as(field, column, _read_from(kind), "more than the 38 digits that DuckDB has")
     if types.is_duration(kind) and kind.unit == "ns":
-        return _as(field, column, pa.duration("us"), "nanoseconds, and INTERVAL keeps microseconds")
+        return _as(field, column, pa.duration("us"), "nanoseconds, but INTERVAL stores microseconds")
     if types.is_interval(kind) and any(value is not None and value[2] % 1000 for value in column.to_pylist()):
-        raise unstorable(field, "nanoseconds, and INTERVAL keeps microseconds")
+        raise unstorable(field, "nanoseconds, but INTERVAL stores microseconds")
     if types.is_timestamp(kind) and kind.unit in ("s", "ms"):
-        _as(field, column, pa.timestamp("us", kind.tz), "times beyond the years that DuckDB has")
+        _as(field, column, pa.timestamp("us", kind.tz), "times outside of DuckDB's range")
     return column
 
 
@@ -128,6 +129,7 @@ def unstorable(field: pa.Field[Any], what: str) -> EngineError:
     return EngineError(
         f"the frame cannot be stored: column {field.name!r} ({field.type}) has {what}",
         hint="Round it or cast it in the model, for example to text.",
+        code="FFT-413",
     )
 
 
@@ -137,4 +139,5 @@ def beyond_digits(columns: Sequence[str], said: str) -> EngineError:
     return EngineError(
         f"column {names} holds a number of more than 38 digits: {said.splitlines()[0]}",
         hint=f"Cast it in SQL: cast({columns[0]} as varchar)",
+        code="FFT-414",
     )

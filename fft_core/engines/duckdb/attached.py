@@ -41,7 +41,7 @@ class _Attached:
             try:
                 self.queue.enter(patience.pause)
             except OSError as error:  # a folder without write permission: nobody writes to the file either
-                _log.info("the lock files beside %s cannot be used: %s", self.path, error)
+                _log.info("the lock files next to %s cannot be used: %s", self.path, error)
                 self.queue = None
         try:
             self._attach(connection, patience)
@@ -55,7 +55,8 @@ class _Attached:
 
     def _attach(self, connection: duckdb.DuckDBPyConnection, patience: Patience) -> None:
         if not self.writes and not self.path.is_file():
-            raise ConnectError(f"cannot read {self.path}: there is no such file", hint="Build that environment first.")
+            message = f"cannot read {self.path}: the file does not exist"
+            raise ConnectError(message, hint="Build that environment first.")
         mode = "" if self.writes else " (read_only)"
         statement = f"attach {SPELLING.literal(str(self.path))} as {SPELLING.quoted(self.name)}{mode}"
         while True:

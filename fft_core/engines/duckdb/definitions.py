@@ -44,7 +44,7 @@ def _macros(fetch: Callable[[str], Sequence[Row]], shown: str) -> Iterator[Defin
         )
 
 
-_NO_DEFAULTS = "the defaults of whose parameters DuckDB does not show"
+_NO_DEFAULTS = "whose parameter defaults DuckDB does not show"
 
 
 def _signature(fetch: Callable[[str], Sequence[Row]], call: str) -> str | None:

@@ -247,7 +247,7 @@ class DuckDBFile:
             try:
                 self._queue.enter(patience.pause)
             except OSError as error:
-                _log.info("%s is kept open, as the lock files beside it cannot be used: %s", self._path, error)
+                _log.info("%s stays open because the lock files next to it cannot be used: %s", self._path, error)
                 self._queue = None
         connection: Connection | None = None
         try:
@@ -275,7 +275,7 @@ class DuckDBFile:
                 if self._path is not None and is_open_otherwise(error):
                     patience.pause_for_own_process(_opened_here(self._path, error))
                     continue
-                hint = "Where it is damaged: move it away, and everything is built anew."
+                hint = "If the file is damaged: move it away, and build the project again."
                 raise ConnectError(f"cannot open {self._path}: {_first_line(error)}", hint=hint) from error
 
 
@@ -314,8 +314,9 @@ class _Patience:
         _refuse_cancelled(self._cancelled)
         if time.monotonic() > self._deadline:
             raise BusyError(
-                f"{self._path} is open in another process: {holder or 'it does not say which'}",
+                f"{self._path} is open in another process: {holder or 'an unknown process'}",
                 hint="DuckDB lets one process write to a file. Close the other one, or wait for it.",
+                code="FFT-222",
             )
         if holder and holder not in self._said:
             _log.warning("waiting for %s, which is open in another process: %s", self._path, holder)
@@ -332,15 +333,16 @@ class _Patience:
         if time.monotonic() > self._own_deadline:
             raise BusyError(
                 f"{self._path} is open in this process already: {holder}",
-                hint="Open it as duckdb.connect(path) does, without config and not read-only, and close it after use; "
-                "or take a connection of ours: FftDuckDBResource, or context.resources.fft_warehouse.session().",
+                hint="Open it with duckdb.connect(path), without config and read_only, and close it after use; "
+                "or use a connection of FFT: FftDuckDBResource, or context.resources.fft_warehouse.session().",
+                code="FFT-222",
             )
         time.sleep(0.05)
 
 
 def _refuse_cancelled(cancelled: threading.Event) -> None:
     if cancelled.is_set():
-        raise EngineError("the statement was interrupted")
+        raise EngineError("the statement was interrupted", code="FFT-604")
 
 
 def shared_file(
@@ -414,8 +416,8 @@ def _opened_here(path: Path, error: duckdb.Error) -> str:
     try:
         duckdb.connect(str(path), read_only=True).close()
     except duckdb.Error:
-        return "by a connection with a configuration of its own, as duckdb.connect(path, config={...}) makes one"
-    return "by a connection that is read-only, as duckdb.connect(path, read_only=True) makes one"
+        return "by a connection with its own configuration, such as duckdb.connect(path, config={...})"
+    return "by a read-only connection, such as duckdb.connect(path, read_only=True)"
 
 
 def _first_line(error: duckdb.Error) -> str:

@@ -32,5 +32,5 @@ class DuckDBPlaces:
     def of(self, settings: Mapping[str, Any]) -> DuckDBSession:  # Any: a setting is text or a number
         place, path = namespace(settings), settings.get("path") or MEMORY
         if path == MEMORY:
-            raise EngineError("the other database is in memory: only its own process can read it")
+            raise EngineError("the other database is in memory: only its own process can read it", code="FFT-223")
         return looking_at(self._session, Namespace(place.schema, self._attach(Path(path), place.catalog or "")))

@@ -106,7 +106,7 @@ def _release(descriptor: int) -> None:
 
 def _try_lock(descriptor: int, *, shared: bool) -> bool:
     if sys.platform == "win32":
-        raise OSError(errno.ENOLCK, "there is no flock")
+        raise OSError(errno.ENOLCK, "flock is not available")
     try:
         fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -234,7 +234,9 @@ class DuckDBSession(BaseSession):
         got = got or self._file.attach(path, name, [own], self._timeout, self._cancelled, writes=not read_only)
         if got.lower() != name.lower():
             hint = "Give it another name in `attach`; main, system and temp are DuckDB's own."
-            raise ConnectError(f"{path} cannot be attached as {name!r}: it is {got!r} here", hint=hint)
+            raise ConnectError(
+                f"{path} cannot be attached as {name!r}: DuckDB attaches it as {got!r}", hint=hint, code="FFT-205"
+            )
 
     def openings(self) -> int:
         return self._file.openings
@@ -243,7 +245,7 @@ class DuckDBSession(BaseSession):
     def cursor(self) -> Iterator[Connection]:
         """Yield the cursor of this session, inside a turn. Raises EngineError if a statement on it is interrupted."""
         if self._is_closed:
-            raise EngineError("the session with the database is closed")
+            raise EngineError("the session with the database is closed", code="FFT-604")
         with self._file.turn(self._timeout, self._cancelled):
             try:
                 cursor = self._file.cursor(self._session, self._settings)
@@ -251,7 +253,7 @@ class DuckDBSession(BaseSession):
                     self._placed = cursor
                 yield cursor
             except duckdb.InterruptException as error:
-                raise EngineError("the statement was interrupted") from error
+                raise EngineError("the statement was interrupted", code="FFT-604") from error
 
     def _is_in_its_schema(self, cursor: Connection) -> bool:
         """Put the profile's schema first in the search path, if it exists; return whether it does.
@@ -302,7 +304,7 @@ class DuckDBSession(BaseSession):
             try:
                 yield
                 if self._cancelled.is_set():  # between two statements, for example in a Python model
-                    raise EngineError("the statement was interrupted")
+                    raise EngineError("the statement was interrupted", code="FFT-604")
                 with self._traced("commit"):
                     cursor.execute("commit")
             except BaseException:
@@ -311,7 +313,7 @@ class DuckDBSession(BaseSession):
 
     def for_thread(self) -> DuckDBSession:
         if self._is_closed or not self._file.join():
-            raise EngineError("the session with the database is closed")
+            raise EngineError("the session with the database is closed", code="FFT-604")
         return DuckDBSession(self._file, self._namespace, self._timeout, self._settings)
 
     def interrupt(self) -> None:

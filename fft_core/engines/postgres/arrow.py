@@ -37,7 +37,7 @@ def read(cursor: psycopg.Cursor[Any], sql: str) -> pa.Table:
     cursor.execute(f"select * from ({sql}\n) as described limit 0".encode())
     fields = fields_of(cursor)
     if not fields:
-        raise EngineError("the query has no columns", hint="Name at least one column.")
+        raise EngineError("the query has no columns", hint="Name at least one column.", code="FFT-601")
     with cursor.copy(f"copy ({sql}\n) to stdout (format csv)".encode()) as copy:
         content = b"".join(copy)
     names = [field.name for field in fields]
@@ -93,8 +93,9 @@ class Field:
             cursor.execute(b"select format_type(%s, %s)", [self.oid, self.modifier])
             (spelled,) = cursor.fetchone() or ("",)
         return EngineError(
-            f"column {self.name!r} ({spelled}) holds a value that has no place in an Arrow table: {why}",
+            f"column {self.name!r} ({spelled}) holds a value that an Arrow table cannot store: {why}",
             hint=f"Cast it in SQL, for example cast({self.name} as text).",
+            code="FFT-414",
         )
 
 
@@ -296,7 +297,7 @@ def _type_for(values: Iterable[Decimal | None]) -> pa.DataType:
         if value is not None:
             whole, scale = max(whole, value.adjusted() + 1), max(scale, -int(value.as_tuple().exponent))
             if whole + scale > 76:
-                raise ValueError(f"{value} (the column needs {whole} digits before the point and {scale} behind it)")
+                raise ValueError(f"{value} (the column needs {whole} digits before the point and {scale} after it)")
     if whole <= 20 and scale <= 18:
         return pa.decimal128(38, 18)
     return pa.decimal128(38, scale) if whole + scale <= 38 else pa.decimal256(76, scale)

@@ -20,7 +20,7 @@ def conninfo_of(dsn: str) -> str:
     except psycopg.Error:
         wrong = "cannot be read"  # libpq's message may quote parts of the password
     if wrong:
-        raise ConnectError(f"the dsn of the Postgres profile {wrong}", hint=HINT)
+        raise ConnectError(f"the dsn of the Postgres profile {wrong}", hint=HINT, code="FFT-205")
     given.setdefault("fallback_application_name", "fft")
     given.setdefault("connect_timeout", "10")
     return make_conninfo("", **{**given, "client_encoding": "UTF8"})

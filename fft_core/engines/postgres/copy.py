@@ -38,7 +38,7 @@ _SCALARS = {
     "null": "text",
 }
 _EXTENSIONS = {"arrow.uuid": "uuid", "arrow.json": "json", "arrow.bool8": "boolean"}
-_TOO_FINE = "nanoseconds, and Postgres keeps microseconds"
+_TOO_FINE = "nanoseconds, but Postgres stores microseconds"
 _WRITTEN_ONE_BY_ONE = ("jsonb", "json", "uuid", "bytea", "interval")
 
 
@@ -59,6 +59,7 @@ def unstorable(field: pa.Field[Any], what: str) -> EngineError:
     return EngineError(
         f"the frame cannot be stored: column {field.name!r} ({field.type}) has {what}",
         hint="Round it or cast it in the model, for example to text.",
+        code="FFT-413",
     )
 
 
@@ -256,10 +257,10 @@ def _refuse_shape(value: list[Any], kind: Any) -> None:
     if not _is_list(kind.value_type):
         return
     if any(item is None for item in value):
-        raise _Unstorable("NULL in place of a list inside of a list, which is no array of Postgres")
+        raise _Unstorable("NULL instead of a list inside a list, which Postgres arrays cannot store")
     lengths = {len(item) for item in value}
     if len(lengths) > 1 or 0 in lengths:
-        raise _Unstorable("lists of different lengths, or without items, inside of a list, which are no array")
+        raise _Unstorable("lists of different lengths, or empty, inside a list, which Postgres arrays cannot store")
 
 
 def _interval(value: timedelta | tuple[int, int, int]) -> str:
@@ -299,7 +300,7 @@ def _json(value: Any, kind: Any) -> str:
             return json.dumps(value)
         case float() | Decimal():
             if not math.isfinite(value):
-                raise _Unstorable(f"{value} inside of a struct or map, and JSON has no such number")
+                raise _Unstorable(f"{value} inside a struct or map, but JSON has no such number")
             return repr(value) if isinstance(value, float) else f"{value:f}"
         case datetime() | date() | time_of_day():
             return json.dumps(_in_microseconds(value).isoformat())
@@ -310,7 +311,7 @@ def _refuse_repeated(keys: list[str]) -> None:
     """Raise _Unstorable for a map that has a key twice: `jsonb` would keep only its last value."""
     if len(set(keys)) < len(keys):
         repeated = next(key for index, key in enumerate(keys) if key in keys[:index])
-        raise _Unstorable(f"the key {repeated} twice in one map, and jsonb keeps one value of a key")
+        raise _Unstorable(f"the key {repeated} twice in one map, but jsonb stores one value for each key")
 
 
 def _key(value: Any, kind: Any) -> str:

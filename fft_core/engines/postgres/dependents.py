@@ -97,11 +97,12 @@ class Dependents:
             except StatementError as error:
                 if not view.is_ours:
                     raise refusal(
-                        relation, f"the view {view.relation} uses it and cannot be made again: {error.problem.message}"
+                        relation,
+                        f"the view {view.relation} uses it and cannot be created again: {error.problem.message}",
                     ) from error
                 dropped.add(view.relation)
         for name in sorted(dropped):
-            _log.warning("the view %s does not fit the new %s and is gone until it is built again", name, relation)
+            _log.warning("the view %s does not fit the new %s; it was dropped until it is built again", name, relation)
 
     def _views_over(self, relation: Relation, existing: Existing) -> list[_View]:
         """Return the views over a relation, dependencies first. Raises EngineError if one cannot be created again.
@@ -124,7 +125,8 @@ def refusal(relation: Relation, why: str) -> EngineError:
     """Return the error for a relation that cannot be replaced without a loss."""
     return EngineError(
         f"{relation} cannot be replaced: {why}",
-        hint="Nothing was changed. Change or drop what is named, build, and make it again.",
+        hint="Nothing was changed. Change or drop the named objects, build, and create them again.",
+        code="FFT-461",
     )
 
 

@@ -47,7 +47,7 @@ def _wrong_url(rest: str) -> str | None:
     if "[" in userinfo or "]" in userinfo:
         return "has a bracket in user or password, which must be percent-encoded"
     if not all(_is_host(host) for host in address.split(",")):
-        return "has no host and port where they are expected"
+        return "has no valid host and port"
     database, mark, query = rest_of_path.removeprefix("/").partition("?")
     if "/" in database or "#" in database or ":" in database:
         return "has more than the name of a database after the host"

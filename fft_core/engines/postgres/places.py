@@ -36,8 +36,9 @@ class PostgresPlaces:
         ours, theirs = map(database_of, (self._conninfo, conninfo_of(settings["dsn"])))
         if ours != theirs:
             raise EngineError(
-                f"the other profile is on another Postgres database: {theirs}, and this one is {ours}",
-                hint="One statement reads one database. Put both environments into schemas of one, by the same host.",
+                f"the other profile is on another Postgres database: {theirs}, but this one is on {ours}",
+                hint="One statement reads one database. Put both environments into schemas of one database.",
+                code="FFT-223",
             )
         return looking_at(self._session, namespace(settings))
 

@@ -123,7 +123,7 @@ class PostgresReader:
             try:
                 yield connection
             except BaseException:
-                connection.close()  # whatever it was about, the next reader gets another one
+                connection.close()  # the error may be of any kind: the next reader gets another one
                 raise
             finally:
                 if self._is_closed.is_set():
@@ -198,7 +198,7 @@ def _pin(text: str) -> Pin:
 def _batches(
     fields: Sequence[arrow.Field], rows: Iterator[tuple[str | None, ...]], *, all_at_once: bool
 ) -> Iterator[pa.RecordBatch]:
-    """Give rows as batches of one schema, at least one; a page has the types that its values need."""
+    """Yield rows as batches of one schema, at least one; a page has the types that its values need."""
     import pyarrow as pa
 
     schema: pa.Schema | None = None
@@ -213,7 +213,9 @@ def _batches(
         if schema is None:
             schema = table.schema
         elif table.schema != schema:
-            raise EngineError("a number has more digits than the first rows have", hint="Cast it in the model.")
+            raise EngineError(
+                "a number has more digits than the first rows have", hint="Cast it in the model.", code="FFT-414"
+            )
         yield from table.combine_chunks().to_batches() or [pa.RecordBatch.from_pylist([], schema)]
         if all_at_once:
             return

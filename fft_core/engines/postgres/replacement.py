@@ -88,7 +88,9 @@ class Replacement:
         ):
             word = "a type"
         if word is not None:
-            raise EngineError(f"{relation} is {word}, and a model cannot have its name", hint="Rename one of them.")
+            raise EngineError(
+                f"{relation} is {word}, and a model cannot have its name", hint="Rename one of them.", code="FFT-461"
+            )
 
     def _existing(self, relation: Relation) -> Existing | None:
         rows = self._session.fetch(
@@ -150,7 +152,7 @@ class Replacement:
         if situation.is_plain and (not columns_equal or self._is_swapped(situation, mode)):
             if self._swapped(stage, relation, existing, is_needed=not columns_equal or situation.is_published):
                 return
-            _log.info("somebody reads %s for long: its rows are replaced in place, which waits for no reader", relation)
+            _log.info("readers hold %s for long: its rows are replaced in place, without waiting for them", relation)
         if columns_equal:
             self._replace_rows(stage, relation, is_guarded=situation.is_guarded)
         else:
@@ -205,14 +207,14 @@ class Replacement:
             with self._locks.limited(self._locks.timeout_seconds):
                 self._session.execute(f"delete from {_sql(relation)}")
             if is_guarded and self._session.fetch(f"select 1 from {_sql(relation)} limit 1"):
-                raise refusal(relation, "a trigger or rule that others put on it keeps old rows")
+                raise refusal(relation, "a trigger or rule on it keeps old rows")
 
     def _fill(self, stage: Relation, relation: Relation, *, is_guarded: bool) -> None:
         names = ", ".join(SPELLING.quoted(name) for name, _ in self._columns(stage))
         with self._guards_explained(relation, is_guarded=is_guarded):
             self._session.execute(f"insert into {_sql(relation)} ({names}) select {names} from {_sql(stage)}")
             if is_guarded and self._row_count(stage) != self._row_count(relation):
-                raise refusal(relation, "a trigger or rule that others put on it keeps new rows away")
+                raise refusal(relation, "a trigger or rule on it rejects new rows")
         self._analyze(relation)
 
     def _row_count(self, relation: Relation) -> int:
@@ -229,9 +231,9 @@ class Replacement:
         except StatementError as error:
             match error.__cause__:
                 case errors.IntegrityError():
-                    why = "a constraint on it forbids the new rows"
+                    why = "a constraint on it rejects the new rows"
                 case errors.InsufficientPrivilege() if is_guarded:
-                    why = "a policy that others put on it hides rows"
+                    why = "a row policy on it hides rows"
                 case _:
                     raise
             raise refusal(relation, f"{why}: {error.problem.message}") from error
@@ -265,7 +267,7 @@ class Replacement:
         except StatementError as error:
             if not isinstance(error.__cause__, _IN_USE):
                 raise
-            raise refusal(relation, f"its columns changed, and others use them: {error.problem.message}") from error
+            raise refusal(relation, f"its columns changed, and objects use them: {error.problem.message}") from error
 
     def _alter(self, stage: Relation, relation: Relation, existing: Existing, *, is_guarded: bool) -> None:
         """Change the columns to those of the stage, in their order, and insert its rows."""

@@ -92,4 +92,4 @@ def _refuse_long_names(names: Iterable[str]) -> None:
     for name in names:
         if len(name.encode()) > LONGEST_NAME:
             message = f"the name of column {name!r} is longer than {LONGEST_NAME} bytes, and Postgres would cut it"
-            raise SeedError(message, hint="Choose a shorter name.")
+            raise SeedError(message, hint="Choose a shorter name.", code="FFT-606")

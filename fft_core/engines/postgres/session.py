@@ -141,11 +141,13 @@ class PostgresSession(BaseSession):
                 raise EngineError(
                     f"{part!r} is longer than {LONGEST_NAME} bytes, and Postgres would cut it",
                     hint="Choose a shorter name.",
+                    code="FFT-606",
                 )
         if catalog is not None and catalog != self._database:
             raise EngineError(
-                f"{name!r} would lie in the database {catalog!r}, and this is {self._database!r}",
-                hint="A session of Postgres uses one database: give a schema instead.",
+                f"{name!r} would be in the database {catalog!r}, but the session uses {self._database!r}",
+                hint="A Postgres session uses one database: set a schema instead.",
+                code="FFT-603",
             )
         return super().relation(name, schema)
 
@@ -191,7 +193,7 @@ class PostgresSession(BaseSession):
             self.execute("begin")
             yield
             if self._cancelled.is_set():  # between two statements, for example while a Python model runs
-                raise EngineError("the statement was interrupted")
+                raise EngineError("the statement was interrupted", code="FFT-604")
             self.execute("commit")
         except BaseException:
             self._roll_back()
@@ -243,7 +245,7 @@ class PostgresSession(BaseSession):
                 self.fetch(f"select pg_advisory_xact_lock({key})")
             except BusyError as error:
                 raise BusyError(
-                    f"{relation} is being built by another session for more than {self._timeout:g} s",
+                    f"{relation} has been built by another session for more than {self._timeout:g} s",
                     hint="Wait for that run, or end it.",
                 ) from error
 
@@ -292,7 +294,10 @@ class PostgresSession(BaseSession):
             self.trace.ended(sql, started)
         if self._cut_name:
             raise StatementError(
-                self._cut_name, sql=sql, hint=f"Postgres cuts names at {LONGEST_NAME} bytes: choose a shorter one."
+                self._cut_name,
+                sql=sql,
+                hint=f"Postgres cuts names at {LONGEST_NAME} bytes: choose a shorter one.",
+                code="FFT-606",
             )
 
 
@@ -300,23 +305,23 @@ def _explained(error: psycopg.Error, sql: str, *, is_closed: bool, is_interrupte
     message = str(error).strip()
     match error:
         case errors.QueryCanceled() if is_interrupted or "user request" in message:  # the message may be translated
-            return EngineError("the statement was interrupted")
+            return EngineError("the statement was interrupted", code="FFT-604")
         case errors.QueryCanceled():
             hint = "Is a statement_timeout set for the role or the database, in the dsn or in PGOPTIONS?"
             return StatementError(message, sql=sql, hint=hint)
         case errors.LockNotAvailable() | errors.DeadlockDetected() | errors.SerializationFailure():
-            return BusyError(f"another session is in the way: {message}", hint="A later try can succeed.")
+            return BusyError(f"another session holds a lock: {message}", hint="Try again later.")
     if is_closed:
-        return BusyError(f"the connection was lost: {message}", hint="A later try can succeed.")
+        return BusyError(f"the connection was lost: {message}", hint="Try again later.", code="FFT-221")
     return _rejected(error, message, sql)
 
 
 def _rejected(error: psycopg.Error, message: str, sql: str) -> StatementError:
     """Return the error without the parts of the message that it has as fields: the hint, and the line of SQL."""
-    hint, place = error.diag.message_hint, error.diag.statement_position
+    hint, place, code = error.diag.message_hint, error.diag.statement_position, None
     repeated = re.fullmatch(r'column "(.+)" specified more than once', message.partition("\n")[0])
     if repeated:
-        message = f"the query has two columns called {repeated[1]!r}"
+        message, code = f"the query has two columns called {repeated[1]!r}", "FFT-602"
         hint = hint or "Name each differently; of a join, select the columns of one side, or write `using (...)`."
     if hint:
         message = message.replace(f"\nHINT:  {hint}", "")
@@ -331,6 +336,7 @@ def _rejected(error: psycopg.Error, message: str, sql: str) -> StatementError:
         hint=hint,
         missing=missing.group(1) if missing else None,
         position=int(place) - 1 if place else None,
+        code=code,
     )
 
 

@@ -98,21 +98,21 @@ SPEC = EngineSpec(
     can=Capabilities(
         one_writer_process=No("a service has any number of sessions"),
         materialized_views=No(
-            "its own are of one table only, and dynamic tables refresh by themselves: neither is built"
+            "materialized views read only one table, and dynamic tables refresh by themselves; FFT builds neither"
         ),
-        renames_repeated_columns=No("two columns of one name are an error"),
-        transactions=No("each statement that creates, alters or drops commits"),
+        renames_repeated_columns=No("a repeated column name is an error"),
+        transactions=No("each CREATE, ALTER or DROP commits"),
         replaces_atomically=Full(),
         changes_rows=Full(),
         changes_together=Full(),
         replaces_kinds=No("one is dropped before the other is created"),
         temporary_tables=Full(),
-        clones=No("not used: what a table will hold is judged as a query"),
+        clones=No("not used by FFT"),
         rows_known=Full(),
         knows_versions=Full(),
         reads_elsewhere=Full(),
-        grants=No("those of others are kept, and none are set yet"),
-        indexes=No("Snowflake has none on its tables"),
+        grants=No("FFT keeps existing grants, but sets none yet"),
+        indexes=No("Snowflake's tables have none"),
         constraints=No("Snowflake declares them, and enforces none but NOT NULL"),
     ),
     spelling=SPELLING,

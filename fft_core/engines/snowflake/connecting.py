@@ -57,7 +57,7 @@ def opened(settings: Mapping[str, Any]) -> SnowflakeConnection:
         kind = UnreachableError if error.errno in _NOBODY_ANSWERS and not is_refused else ConnectError
         raise kind(
             f"cannot connect to Snowflake as {settings['user']} of {settings['account']}: {said}",
-            hint="Look at account, user, role and the way of signing in.",
+            hint="Check account, user, role and credentials.",
         ) from None
 
 
@@ -80,7 +80,7 @@ def _signed_in(settings: Mapping[str, Any]) -> dict[str, Any]:
     if settings["private_key_path"]:
         path = Path(settings["private_key_path"]).expanduser()
         if not path.is_file():
-            raise ConnectError(f"there is no private key at {path}", hint="Look at private_key_path of the profile.")
+            raise ConnectError(f"the private key {path} does not exist", hint="Check private_key_path in the profile.")
         phrase = settings["private_key_passphrase"]
         return {"private_key_file": str(path), **({"private_key_file_pwd": phrase} if phrase else {})}
     if settings["token"]:
@@ -90,4 +90,4 @@ def _signed_in(settings: Mapping[str, Any]) -> dict[str, Any]:
         return {"password": settings["password"]}
     if settings["authenticator"]:
         return {}
-    raise ConnectError("the profile has no way of signing in to Snowflake", hint=f"Give {_WAYS}.")
+    raise ConnectError("the profile has no credentials for Snowflake", hint=f"Set {_WAYS}.")

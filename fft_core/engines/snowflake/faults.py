@@ -26,19 +26,22 @@ def explained(error: Error, sql: str, *, is_interrupted: bool) -> EngineError:
     said = _NUMBER.sub("", (error.raw_msg or error.msg or str(error)).strip())
     if error.errno in _CANCELLED:
         return (
-            EngineError("the statement was interrupted")
+            EngineError("the statement was interrupted", code="FFT-604")
             if is_interrupted
             else BusyError(
                 f"Snowflake cancelled the statement: {said}",
                 hint="Is a STATEMENT_TIMEOUT_IN_SECONDS set, or was it ended there?",
+                code="FFT-604",
             )
         )
     if error.errno in _BUSY:
-        return BusyError(f"another session is in the way: {said}", hint="A later try can succeed.")
+        return BusyError(f"another session holds a lock: {said}", hint="Try again later.")
     if error.errno in _SIGNED_OUT:
-        return BusyError(f"the session has ended: {said}", hint="A later try signs in again.")
+        return BusyError(
+            f"the session has ended: {said}", hint="Try again: the next try signs in again.", code="FFT-221"
+        )
     if error.errno in _LOST:
-        return BusyError(f"the connection was lost: {said}", hint="A later try can succeed.")
+        return BusyError(f"the connection was lost: {said}", hint="Try again later.", code="FFT-221")
     return _rejected(error, said, sql)
 
 
@@ -48,7 +51,7 @@ def _rejected(error: Error, said: str, sql: str) -> StatementError:
     repeated = re.search(r"duplicate column name '(.+?)'", said)
     if repeated:
         said, hint = f"the query has two columns called {shown(repeated[1])!r}", _NAME_EACH
-        return StatementError(said, sql=sql, hint=hint, position=position)
+        return StatementError(said, sql=sql, hint=hint, position=position, code="FFT-602")
     missing = _OBJECT.search(said) if error.errno in _MISSING else None
     return StatementError(said, sql=sql, missing=_last_part(missing[1]) if missing else None, position=position)
 

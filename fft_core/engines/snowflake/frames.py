@@ -114,6 +114,7 @@ def _cast(column: ColumnType, values: Any) -> Any:
         raise EngineError(
             f"column {column.name!r} ({column.type}) has values that a frame cannot hold: {error}",
             hint="Cast it in the model that makes it; times in a frame have microseconds.",
+            code="FFT-414",
         ) from error
 
 
@@ -161,5 +162,6 @@ def _storable(frame: pa.Table, columns: Sequence[ColumnType]) -> pa.Table:
                 f"the frame cannot be stored: column {field.name!r} ({field.type}) has values that the database cannot "
                 f"hold: {error}",
                 hint="Round it or cast it in the model, for example to text.",
+                code="FFT-413",
             ) from error
     return pa.Table.from_arrays(arrays, names=frame.column_names)

@@ -44,7 +44,7 @@ class SnowparkFrames:
         after = frame.queries["post_actions"]
         if not last.lstrip().lower().startswith(("select", "with", "(")):
             raise EngineError(
-                "the frame is not a query", hint="Return what is made of the frames that the model is given."
+                "the frame is not a query", hint="Return a query made from the model's input frames.", code="FFT-410"
             )
         for statement in before:
             self._session.execute(statement)

@@ -28,7 +28,8 @@ class SnowflakePlaces:
     def of(self, settings: Mapping[str, Any]) -> SnowflakeSession:  # Any: a setting is text, a number or a truth value
         if settings["account"].lower() != self._account.lower():
             raise EngineError(
-                f"the other profile is on another account: {settings['account']}, and this one is {self._account}",
-                hint="One statement reads one account. Put both environments into databases or schemas of one.",
+                f"the other profile is on another account: {settings['account']}, but this one is on {self._account}",
+                hint="One statement reads one account. Put both environments into databases or schemas of one account.",
+                code="FFT-223",
             )
         return looking_at(self._session, namespace(settings))

@@ -118,8 +118,9 @@ class SnowflakeSession(BaseSession):
             return
         if not self._settings["allow_create_schema"]:
             raise EngineError(
-                f"the schema {'.'.join(part for part in (schema.catalog, schema.schema) if part)} is not there",
+                f"the schema {'.'.join(part for part in (schema.catalog, schema.schema) if part)} does not exist",
                 hint="Create it, or set allow_create_schema: true in the profile (FF_SF_ALLOW_CREATE_SCHEMA).",
+                code="FFT-607",
             )
         self.execute(SPELLING.create_schema(schema))
         self._has_schema = False  # CREATE SCHEMA has changed the current schema
@@ -140,7 +141,7 @@ class SnowflakeSession(BaseSession):
     def statement(self, sql: str) -> Iterator[SnowflakeCursor]:
         """Run a statement and yield the cursor with its result; errors become those of FFT, and its time is counted."""
         if self._cancelled.is_set():  # between two statements, for example in a Python model
-            raise EngineError("the statement was interrupted")
+            raise EngineError("the statement was interrupted", code="FFT-604")
         with self._explained(sql), self.connection.cursor() as cursor:
             cursor.execute(sql, _statement_params=self._tag())
             yield cursor

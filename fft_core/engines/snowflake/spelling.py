@@ -117,7 +117,7 @@ class SnowflakeSpelling(SnowflakeValues):
         return "" if stamp is None else f" copy grants comment = {self.text(stamp)}"
 
     def kind(self, kind: RelationKind) -> str:
-        return self.refuse("materialized views of ours") if kind == "materialized_view" else super().kind(kind)
+        return self.refuse("materialized views for FFT") if kind == "materialized_view" else super().kind(kind)
 
     def change_type(self, relation: Relation, column: ColumnType) -> str:
         if column.type not in WIDEST:

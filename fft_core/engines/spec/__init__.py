@@ -96,15 +96,15 @@ class Capabilities:
     """The rows of a table have a data version that is known without reading the table."""
     reads_elsewhere: Support
     """One statement can read relations of another profile: in another schema, catalog or file."""
-    changes_together: Support = No("nobody has said so")
+    changes_together: Support = No("the engine does not declare it")
     """Statements that change rows of several tables become visible together, or none of them."""
-    replaces_kinds: Support = No("nobody has said so")
+    replaces_kinds: Support = No("the engine does not declare it")
     """A table can replace a view, or a view a table, and the name is there at every moment."""
-    grants: Support = No("nobody has said so")
+    grants: Support = No("the engine does not declare it")
     """Users can be allowed to read a relation by a grant."""
-    indexes: Support = No("nobody has said so")
+    indexes: Support = No("the engine does not declare it")
     """A table has the indexes that are declared for it, also after a rebuild."""
-    constraints: Support = No("nobody has said so")
+    constraints: Support = No("the engine does not declare it")
     """A table has the constraints that are declared for it; without this capability, checks replace them."""
 
 
@@ -151,7 +151,7 @@ class Setting:
 
     def _text(self, value: object) -> str:
         if not isinstance(value, str) or not value:
-            shown = "what is given" if self.is_secret else repr(value)
+            shown = "this value" if self.is_secret else repr(value)
             raise ValueError("must not be empty" if value == "" else f"must be text, not {shown}")
         wrong = self.wrong(value) if self.wrong else None
         if wrong:

@@ -47,7 +47,7 @@ class Entry:
             loaded: object = getattr(importlib.import_module(module.strip()), attribute.strip())
         except Exception as error:  # the import of a package can raise any exception
             said = f"{what} {self.name!r} of {self.distribution} cannot be loaded: {type(error).__name__}: {error}"
-            raise EngineError(said, hint=f"It is declared as {self.value!r}.") from error
+            raise EngineError(said, hint=f"It is declared as {self.value!r}.", code="FFT-203") from error
         return loaded
 
 

@@ -73,7 +73,7 @@ def kind_of(type_names: Sequence[str], kinds: Sequence[FrameKind] = LIBRARY_FRAM
     found = {kind.name: kind for kind in (_owner(name, kinds) for name in wanted)}
     if len(found) > 1:
         said = " and ".join(kind.type_name for kind in found.values())
-        raise ModelError(f"{said} are two kinds of frames", hint="Name the one that the model takes.")
+        raise ModelError(f"{said} are two kinds of frames", hint="Name the one that the model takes.", code="FFT-142")
     return next(iter(found.values()), DEFAULT)
 
 
@@ -84,8 +84,9 @@ def _owner(type_name: str, kinds: Sequence[FrameKind]) -> FrameKind:
     known = [kind.type_name for kind in kinds]
     close = nearest(type_name, known)
     raise ModelError(
-        f"{type_name} is no type of frame that a model can be given",
-        hint=f"{f'{close} ' if close else ''}There are {', '.join(known)}; without annotation it is pandas.",
+        f"{type_name} is not a type of frame that a model can take",
+        hint=f"{f'{close} ' if close else ''}Types: {', '.join(known)}; without an annotation it is pandas.",
+        code="FFT-142",
     )
 
 

@@ -24,7 +24,7 @@ _SPECIAL = frozenset(r"\.^$*+?()[]{}|")
 _IN_CLASS = frozenset(r"\[]^-&")
 MOST_TIMES = 255  # the limit of Postgres
 _MOST_IN_ALL = 1000  # the limit of RE2 for nested repetitions
-_KNOWN = "write \\ before it to mean the character itself"
+_KNOWN = "write \\ before it to match the character itself"
 
 
 class PatternError(ValueError):
@@ -43,7 +43,7 @@ def common_pattern(pattern: str, end: str = "$") -> str:
     reader = _Reader(pattern, end)
     text, _ = reader.alternatives()
     if not reader.is_done:
-        raise reader.wrong("a ) that closes nothing")
+        raise reader.wrong("an unmatched )")
     return text
 
 
@@ -81,7 +81,7 @@ class _Reader:
         while self.peek() not in ("", "|", ")"):
             pieces.append(self.piece())
         if not pieces:
-            raise self.wrong("an alternative with nothing in it", "what may be missing has a ? behind it")
+            raise self.wrong("an empty alternative", "write ? after an optional part")
         return "".join(text for text, _ in pieces), max(times for _, times in pieces)
 
     def piece(self) -> tuple[str, int]:
@@ -89,9 +89,9 @@ class _Reader:
         text, inner = self.atom()
         times, factor = self.repetition()
         if times and is_anchor:
-            raise self.wrong(f"a {times} behind {text}")
+            raise self.wrong(f"a {times} after {text}")
         if inner * factor > _MOST_IN_ALL:
-            raise self.wrong(f"repetitions in repetitions, more than {_MOST_IN_ALL} in all")
+            raise self.wrong(f"nested repetitions, more than {_MOST_IN_ALL} in all")
         return text + times, inner * factor
 
     def atom(self) -> tuple[str, int]:
@@ -108,7 +108,7 @@ class _Reader:
             case "$":
                 return self.end, 1
         if char in _SPECIAL:
-            raise self.wrong(f"a {char} at its place {self.at}", _KNOWN)
+            raise self.wrong(f"a {char} at position {self.at}", _KNOWN)
         return char, 1
 
     def group(self) -> tuple[str, int]:
@@ -118,7 +118,7 @@ class _Reader:
             self.at += 2
         text, times = self.alternatives()
         if self.take() != ")":
-            raise self.wrong("a ( that is not closed")
+            raise self.wrong("an unclosed (")
         return f"({text})", times
 
     def escape(self) -> str:
@@ -134,7 +134,7 @@ class _Reader:
             return _CONTROL[char]
         if char == "" or char.isalnum() or char == "_" or ord(char) < 32 or ord(char) > 126:
             known = "known are \\d, \\w, \\s, \\D, \\W, \\S, \\t, \\n, \\r, and \\ before a sign"
-            raise self.wrong(f"\\{char}, which engines read in different ways", known)
+            raise self.wrong(f"\\{char}, which has different meanings in different engines", known)
         return char
 
     def char_class(self) -> str:
@@ -146,7 +146,7 @@ class _Reader:
             items.append(self.item())
         self.take()
         if not items:
-            raise self.wrong("[] with nothing in it", "a ] that is meant has a \\ before it")
+            raise self.wrong("an empty []", "write \\] to match the character ]")
         return f"[{'^' if negated else ''}{''.join(items)}]"
 
     def item(self) -> str:
@@ -163,9 +163,9 @@ class _Reader:
     def member(self) -> str:
         char = self.take()
         if char == "":
-            raise self.wrong("a [ that is not closed")
+            raise self.wrong("an unclosed [")
         if char == "[":
-            raise self.wrong("a [ in a [", _KNOWN)
+            raise self.wrong("a [ inside [...]", _KNOWN)
         if char != "\\":
             return char
         escaped = self.take()
@@ -179,12 +179,12 @@ class _Reader:
         if self.peek() == "?":  # a lazy repetition: the same texts match
             self.take()
         if self.peek() in ("*", "+", "?", "{"):
-            raise self.wrong(f"a {self.peek()} behind a {found[0]}")
+            raise self.wrong(f"a {self.peek()} after a {found[0]}")
         if found[1] is None:
             return found[0], 1
         least, most = int(found[1]), int(found[3] or found[1])
         if most < least or max(least, most) > MOST_TIMES or (found[3] and not found[2]):
-            raise self.wrong(f"{found[0]}", f"a number of times is at most {MOST_TIMES}, and the first the lower one")
+            raise self.wrong(f"{found[0]}", f"at most {MOST_TIMES} repetitions, the lower number first")
         return found[0], max(most, 1)
 
 

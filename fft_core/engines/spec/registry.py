@@ -30,10 +30,12 @@ def spec_of(name: str) -> EngineSpec:
     """
     found = declared(GROUP).get(name, ())
     if not found:
-        raise EngineError(f"unknown engine {name!r}", hint=unknown_hint(name))
+        raise EngineError(f"unknown engine {name!r}", hint=unknown_hint(name), code="FFT-203")
     if len(found) > 1:
         both = " and ".join(entry.distribution for entry in found)
-        raise EngineError(f"the engine {name!r} is declared by {both}", hint="Uninstall all but one of them.")
+        raise EngineError(
+            f"the engine {name!r} is declared by {both}", hint="Uninstall all but one of them.", code="FFT-203"
+        )
     return _loaded(found[0])
 
 
@@ -58,7 +60,7 @@ def default_engine() -> str:
     """Return the engine of a new project, preferably without a server. Raises EngineError if none is installed."""
     specs = installed_specs()
     if not specs:
-        raise EngineError("no engine is installed", hint=_NONE_IS_INSTALLED)
+        raise EngineError("no engine is installed", hint=_NONE_IS_INSTALLED, code="FFT-203")
     return min(specs.values(), key=lambda spec: (not spec.needs_no_server, spec.name)).name
 
 
@@ -76,8 +78,8 @@ _NONE_IS_INSTALLED = "The installed packages declare none: install fft-dagster a
 def _loaded(entry: Entry) -> EngineSpec:
     spec = entry.load("the engine")
     if not isinstance(spec, EngineSpec) or spec.name != entry.name:
-        said = f"is not the spec of {entry.name!r}" if isinstance(spec, EngineSpec) else "is no EngineSpec"
-        raise EngineError(f"the engine {entry.name!r} of {entry.distribution}: {entry.value} {said}")
+        said = f"is not the spec of {entry.name!r}" if isinstance(spec, EngineSpec) else "is not an EngineSpec"
+        raise EngineError(f"the engine {entry.name!r} of {entry.distribution}: {entry.value} {said}", code="FFT-203")
     return spec
 
 

@@ -32,6 +32,8 @@ CHANGED = "_ff_t"  # the alias of the table that a statement changes; no column 
 class NotSpelledError(StatementError):
     """The error for a statement that a dialect does not have; callers that check the capabilities never get it."""
 
+    default_code = "FFT-603"
+
 
 def unused(name: str, columns: Iterable[str]) -> str:
     """Return a name that none of these columns has; case is ignored.
@@ -114,7 +116,7 @@ class Texts:
     def refuse_nul(self, value: str) -> None:
         """Raise EngineError for a text or name with a NUL: a server may read only the part before it."""
         if "\0" in value and not self.takes_nul:
-            raise EngineError(f"{value!r} has a NUL character in it, which {self.dialect} cannot spell")
+            raise EngineError(f"{value!r} has a NUL character, which {self.dialect} cannot store", code="FFT-606")
 
     def refuse(self, what: str) -> NoReturn:
         """Raise NotSpelledError: the dialect does not have a feature."""
@@ -227,7 +229,7 @@ class Clocks(Values):
         """Render the value that a function that returns the time would return at a point in time."""
         utc = at.astimezone(UTC)
         if kind not in self.clocks.values():
-            self.refuse(f"function that tells a {kind}")
+            self.refuse(f"function that returns the current {kind}")
         match kind:
             case "zoned":
                 return self.zoned(utc)

@@ -27,7 +27,7 @@ def levels_of(graph: Mapping[str, tuple[str, ...]], *, strict: bool = True) -> t
                     following.append(reader)
         level = sorted(following)
     if strict and sum(map(len, levels)) < len(graph):
-        raise ProjectError([Problem("The models form a cycle.")])
+        raise ProjectError([Problem("The models form a cycle.", code="FFT-111")])
     return tuple(levels)
 
 

@@ -80,8 +80,8 @@ def _united(expression: str, meaning: Meaning[Item]) -> frozenset[Item]:
 def _intersected(part: str, meaning: Meaning[Item]) -> frozenset[Item]:
     terms = part.split(",")
     if "" in terms:
-        hint = "Write no space beside it: tag:nightly,kind:sql."
-        raise RequestError(f"{part!r} has a comma with nothing on one side", hint=hint)
+        hint = "Write it without spaces: tag:nightly,kind:sql."
+        raise RequestError(f"{part!r} has a comma with an empty side", hint=hint, code="FFT-302")
     return frozenset.intersection(*(frozenset(meaning(term)) for term in terms))
 
 
@@ -99,11 +99,15 @@ def split_last_term(text: str) -> tuple[str, str]:
 def _term(project: Project, text: str, facts: Facts) -> frozenset[str]:
     match = _TERM.match(text)
     if match is None:
-        raise RequestError(f"{text!r} is not a selection", hint="As in +mart_users, tag:nightly or path:models/marts.")
+        raise RequestError(
+            f"{text!r} is not a selection", hint="As in +mart_users, tag:nightly or path:models/marts.", code="FFT-302"
+        )
     found = _found(project, match["what"], facts)
     if match["at"]:
         if match["up"] or match["down"]:
-            raise RequestError(f"{text!r} has @ and +", hint="@x has all that x+ has, and what those read.")
+            raise RequestError(
+                f"{text!r} combines @ and +", hint="@x selects x+ and all inputs of those models.", code="FFT-302"
+            )
         below = found | {name for start in found for name in project.downstream(start)}
         return below | {name for start in below for name in project.upstream(start)}
     up = _steps(found, project.reads, match["up"]) if match["up"] else found
@@ -127,10 +131,12 @@ def _found(project: Project, what: str, facts: Facts) -> frozenset[str]:
         is_elsewhere = model_name(what) in project.elsewhere  # of other engines: commands accept them for every engine
         return frozenset() if is_elsewhere else _by_name(what, [*project.models, *project.seeds])
     if method not in _METHODS:
-        hint = nearest(method, _METHODS) or f"Ways: {', '.join(_METHODS)}."
-        raise RequestError(f"{method!r} is not a way to select", hint=hint)
+        hint = nearest(method, _METHODS) or f"Methods: {', '.join(_METHODS)}."
+        raise RequestError(f"{method!r} is not a selection method", hint=hint, code="FFT-302")
     if not value:
-        raise RequestError(f"{what!r} says nothing behind the colon", hint="As in tag:nightly or path:models/marts.")
+        raise RequestError(
+            f"{what!r} has no value after the colon", hint="As in tag:nightly or path:models/marts.", code="FFT-302"
+        )
     if method in ("state", "result"):
         return _by_fact(project, method, value, facts)
     is_meant = _test(project, method, value)
@@ -141,7 +147,7 @@ def _found(project: Project, what: str, facts: Facts) -> frozenset[str]:
 def _by_fact(project: Project, method: str, value: str, facts: Facts) -> frozenset[str]:
     if method not in facts:
         hint = "It depends on the warehouse or on the last run, which the commands of fft look at."
-        raise RequestError(f"{method}: is not known here", hint=hint)
+        raise RequestError(f"{method}: cannot be used here", hint=hint, code="FFT-302")
     return frozenset(facts[method](value)) & {*project.models, *project.seeds}
 
 
@@ -173,14 +179,14 @@ def _by_name(pattern: str, names: list[str]) -> frozenset[str]:
 def _refuse_unknown_name(name: str, known: Collection[str], what: str, advice: str) -> None:
     """Raise RequestError for a plain name that does not exist, probably mistyped; a glob may match nothing."""
     if not any(mark in name for mark in "*?[") and name not in known:
-        raise RequestError(f"{name!r} is not {what}", hint=nearest(name, known) or advice)
+        raise RequestError(f"{name!r} is not {what}", hint=nearest(name, known) or advice, code="FFT-301")
 
 
 def refuse_unknown(method: str, value: str, known: Sequence[str]) -> None:
     """Raise RequestError for a value that is not valid for a method."""
     if value not in known:
-        hint = nearest(value, known) or f"There is {', '.join(f'{method}:{other}' for other in known)}."
-        raise RequestError(f"{method}:{value} is not valid", hint=hint)
+        hint = nearest(value, known) or f"Known: {', '.join(f'{method}:{other}' for other in known)}."
+        raise RequestError(f"{method}:{value} is not valid", hint=hint, code="FFT-302")
 
 
 def _under(path: str, folder: str) -> bool:

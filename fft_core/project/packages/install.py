@@ -122,7 +122,7 @@ def _staging(root: Path) -> Iterator[Path]:
         with tempfile.TemporaryDirectory(dir=folder, prefix=".new-", ignore_cleanup_errors=True) as staging:
             yield Path(staging)
     except OSError as error:
-        raise FftError(f"{folder} cannot be written to: {error.strerror or error}") from error
+        raise FftError(f"{folder} cannot be written to: {error.strerror or error}", code="FFT-711") from error
 
 
 def _fetched(
@@ -140,7 +140,7 @@ def _fetched(
         try:
             commit = _clone(root, package, staging / package.name / "repo", pin)
         except _GitError as error:
-            problems.append(Problem(f"package {package.name!r}: {error}", package.where, error.hint))
+            problems.append(Problem(f"package {package.name!r}: {error}", package.where, error.hint, code="FFT-172"))
             continue
         new = replace(package.wanted, commit=commit)
         write_json_file(staging / package.name / INSTALLED, asdict(new))
@@ -222,8 +222,8 @@ def _commit(folder: Path, package: Declared, pin: Pin | None) -> str:
     if pin is not None:
         found = _resolved(folder, package, f"{pin.commit}^{{commit}}")
         if found is None:
-            message = f"commit {pin.commit[:12]} of {LOCK} is not in {package.wanted.git} any more"
-            raise _GitError(message, "To take what is there now: fft deps --upgrade")
+            message = f"commit {pin.commit[:12]} of {LOCK} is no longer in {package.wanted.git}"
+            raise _GitError(message, "To install the current commit: fft deps --upgrade")
         return found
     kind, name = package.shape.revision or ("default", "HEAD")
     revisions = {
@@ -239,7 +239,7 @@ def _commit(folder: Path, package: Declared, pin: Pin | None) -> str:
             return found
     if kind == "default":
         raise _GitError(f"{package.wanted.git} has no commits")
-    raise _GitError(f"there is no {kind} {name!r} in {package.wanted.git}")
+    raise _GitError(f"{package.wanted.git} has no {kind} {name!r}")
 
 
 def _resolved(folder: Path, package: Declared, text: str) -> str | None:

@@ -115,7 +115,7 @@ def declared_packages(root: Path, problems: list[Problem]) -> tuple[Declared, ..
         declared = Declared(shape, file.location(keys))
         other = found.setdefault(shape.name.lower(), declared)
         if other is not declared:
-            problems.append(Problem(f"package {shape.name!r} is also in {other.where}", declared.where))
+            problems.append(Problem(f"package {shape.name!r} is also in {other.where}", declared.where, code="FFT-120"))
     return tuple(found.values())
 
 
@@ -128,7 +128,7 @@ def locked_packages(root: Path, problems: list[Problem]) -> Pins:
         return {}
     shape = shaped(LockShape, file.content, file)
     if isinstance(shape, list):
-        hint = "`fft deps` writes this file: mend it, or delete it to have the packages as they are now."
+        hint = "`fft deps` writes this file: correct it, or delete it to install the current commits."
         problems.extend(replace(problem, hint=problem.hint or hint) for problem in shape)
         return {}
     return {name: Pin(locked.git, locked.revision, locked.commit) for name, locked in shape.packages.items()}
@@ -167,7 +167,9 @@ def found_packages(
         below = (folder / models).resolve()
         if not below.is_dir() or not below.is_relative_to(folder):
             hint = "Name the folder of its models: models_dir in packages.yml or in its project.yml."
-            problems.append(Problem(f"package {package.name!r} has no folder {models!r}", package.where, hint))
+            problems.append(
+                Problem(f"package {package.name!r} has no folder {models!r}", package.where, hint, code="FFT-171")
+            )
             continue
         found[package.name] = Package(
             name=package.name,
@@ -193,11 +195,15 @@ def _entries(file: YamlFile, problems: list[Problem]) -> list[tuple[tuple[str | 
     if isinstance(content, dict) and "packages" in content:
         content, at = content["packages"] or [], ("packages",)
         for key in sorted(file.content.keys() - {"packages"}, key=str):
-            problems.append(Problem(f"unknown key {key!r} in the file", file.location((key,)), "Known keys: packages"))
+            problems.append(
+                Problem(
+                    f"unknown key {key!r} in the file", file.location((key,)), "Known keys: packages", code="FFT-101"
+                )
+            )
     if isinstance(content, list):
         return [((*at, index), item) for index, item in enumerate(content)]
     if not isinstance(content, dict):
-        problems.append(Problem("packages must be a list, or a mapping of names", file.location(at)))
+        problems.append(Problem("packages must be a list, or a mapping of names", file.location(at), code="FFT-106"))
         return []
     entries: list[tuple[tuple[str | int, ...], Any]] = []
     for name, said in content.items():
@@ -207,7 +213,9 @@ def _entries(file: YamlFile, problems: list[Problem]) -> list[tuple[tuple[str | 
             entries.append(((*at, name), {"name": name, **said}))
         else:
             hint = nearest(str(name), ["packages"]) or "As in `shared: ../shared`, or `shared: {git: ..., tag: ...}`."
-            problems.append(Problem(f"{name} must be a path, or a mapping", file.location((*at, name)), hint))
+            problems.append(
+                Problem(f"{name} must be a path, or a mapping", file.location((*at, name)), hint, code="FFT-106")
+            )
     return entries
 
 
@@ -215,16 +223,16 @@ def _not_installed(package: Declared, installed: Pin | None, pins: Pins) -> Prob
     """Return the reason why an installed package cannot be used; loading neither clones nor updates."""
     pin, run = pins.get(package.name), "Run: fft deps"
     if installed is None:
-        return Problem(f"package {package.name!r} is not installed", package.where, run)
+        return Problem(f"package {package.name!r} is not installed", package.where, run, code="FFT-170")
     if not installed.fits(package):
         said, wanted = (f"{what.git} {what.revision}".strip() for what in (installed, package.wanted))
         message = f"package {package.name!r} is installed from {said}, {FILE} says {wanted}"
-        return Problem(message, package.where, run)
+        return Problem(message, package.where, run, code="FFT-170")
     if pin is None or not pin.fits(package):
-        return Problem(f"package {package.name!r} is not in {LOCK} as it is here", package.where, run)
+        return Problem(f"package {package.name!r} differs from its entry in {LOCK}", package.where, run, code="FFT-170")
     if pin.commit != installed.commit:
         message = f"package {package.name!r} is installed at {installed.commit[:12]}, {LOCK} has {pin.commit[:12]}"
-        return Problem(message, package.where, run)
+        return Problem(message, package.where, run, code="FFT-170")
     return None
 
 
@@ -239,15 +247,17 @@ def _folder(root: Path, package: Declared, root_of: RootOf, problems: list[Probl
             return None  # reported already
         folder = (repository / (package.shape.subdir or "")).resolve()
         if not folder.is_relative_to(repository.resolve()):
-            problems.append(Problem(f"subdir {package.shape.subdir!r} leaves the repository", package.where))
+            problems.append(
+                Problem(f"subdir {package.shape.subdir!r} leaves the repository", package.where, code="FFT-171")
+            )
             return None
         message = f"package {package.name!r}: its repository has no folder {package.shape.subdir!r}"
         hint = "subdir starts at the root of the repository."
     if not folder.is_dir():
-        problems.append(Problem(message, package.where, hint))
+        problems.append(Problem(message, package.where, hint, code="FFT-171"))
         return None
     if folder == root:
-        problems.append(Problem(f"package {package.name!r} is this project itself", package.where))
+        problems.append(Problem(f"package {package.name!r} is this project itself", package.where, code="FFT-171"))
         return None
     return folder
 
@@ -260,7 +270,9 @@ def _manifest(package: Declared, folder: Path, problems: list[Problem]) -> _Mani
     if file is None:
         if not (folder / "project.yml").is_file():
             hint = "A package is an FFT project: project.yml with a name and a version, and a folder of models."
-            problems.append(Problem(f"package {package.name!r} has no project.yml", package.where, hint))
+            problems.append(
+                Problem(f"package {package.name!r} has no project.yml", package.where, hint, code="FFT-171")
+            )
         return None
     shape = shaped(ManifestShape, file.content, file)
     if isinstance(shape, list):
@@ -272,22 +284,24 @@ def _manifest(package: Declared, folder: Path, problems: list[Problem]) -> _Mani
 def _wrong(package: Declared, manifest: _Manifest) -> list[Problem]:
     problems = []
     if manifest.shape.name != package.name:
-        hint = f"Call it {manifest.shape.name!r} in {FILE}: a package is called as its project.yml says."
+        hint = f"Name it {manifest.shape.name!r} in {FILE}: a package has the name in its project.yml."
         where = manifest.file.location(("name",))
         problems.append(
-            Problem(f"{where} is called {manifest.shape.name!r}, not {package.name!r}", package.where, hint)
+            Problem(
+                f"{where} is called {manifest.shape.name!r}, not {package.name!r}", package.where, hint, code="FFT-171"
+            )
         )
     wanted = package.shape.version
     if wanted is not None and (said := _outside(wanted, manifest.shape.version)):
-        problems.append(Problem(f"package {package.name!r} {said}", package.where))
+        problems.append(Problem(f"package {package.name!r} {said}", package.where, code="FFT-171"))
     wanted = manifest.shape.fft_version
     if wanted is not None:
         releases = [f"{FORMAT_RELEASE}.{patch}" for patch in range(100)]
         said = _outside(wanted, *releases)
         if said:
             where = manifest.file.location(("fft_version",))
-            said = said if "range" in said else f"wants FFT {wanted}; the format of FFT {FORMAT_RELEASE} is read here"
-            problems.append(Problem(f"package {package.name!r} {said}", where))
+            said = said if "range" in said else f"needs FFT {wanted}; this FFT reads the format of FFT {FORMAT_RELEASE}"
+            problems.append(Problem(f"package {package.name!r} {said}", where, code="FFT-171"))
     return problems
 
 
@@ -305,10 +319,8 @@ def _outside(wanted: str, *versions: str | None) -> str | None:
         if any(version is not None and specifiers.contains(Version(version)) for version in versions):
             return None
     except InvalidVersion:
-        return f"has the version {versions[0]!r}, which cannot be compared; {wanted} is wanted"
-    return (
-        f"has the version {versions[0]}; {wanted} is wanted" if versions[0] else f"has no version; {wanted} is wanted"
-    )
+        return f"has the version {versions[0]!r}, which cannot be compared; {wanted} is required"
+    return f"has {f'the version {versions[0]}' if versions[0] else 'no version'}; {wanted} is required"
 
 
 def _unmet(manifests: Mapping[str, _Manifest], declared: set[str]) -> list[Problem]:
@@ -322,9 +334,11 @@ def _unmet(manifests: Mapping[str, _Manifest], declared: set[str]) -> list[Probl
                 if not dependency.optional and dependency.name not in declared:
                     hint = nearest(dependency.name, declared) or f"Add it to the project's {FILE}."
                     message = f"package {name!r} depends on {dependency.name!r}, which is not in {FILE}"
-                    problems.append(Problem(message, where, hint))
+                    problems.append(Problem(message, where, hint, code="FFT-171"))
             elif dependency.version and (said := _outside(dependency.version, other.shape.version)):
-                problems.append(Problem(f"package {name!r} depends on {dependency.name!r}, which {said}", where))
+                problems.append(
+                    Problem(f"package {name!r} depends on {dependency.name!r}, which {said}", where, code="FFT-171")
+                )
     return problems
 
 
@@ -337,7 +351,9 @@ def _ordered(manifests: Mapping[str, _Manifest], problems: list[Problem]) -> tup
     try:
         return tuple(graphlib.TopologicalSorter(graph).static_order())
     except graphlib.CycleError as error:
-        problems.append(Problem(f"packages depend on each other: {' -> '.join(error.args[1])}", Location(FILE)))
+        problems.append(
+            Problem(f"packages depend on each other: {' -> '.join(error.args[1])}", Location(FILE), code="FFT-111")
+        )
         return tuple(manifests)
 
 
@@ -348,7 +364,7 @@ def _yaml(root: Path, path: Path, problems: list[Problem], shown: Path | None = 
         return None
     except (OSError, UnicodeDecodeError) as error:
         said = error.strerror if isinstance(error, OSError) else f"it is not UTF-8 text: {error.reason}"
-        problems.append(Problem(f"the file cannot be read: {said}", Location(shown or path)))
+        problems.append(Problem(f"the file cannot be read: {said}", Location(shown or path), code="FFT-103"))
         return None
     parsed = parse_yaml(text, shown or path)
     if isinstance(parsed, Problem):

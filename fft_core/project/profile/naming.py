@@ -61,14 +61,14 @@ def naming_of(content: Mapping[str, object], file: YamlFile, profile: str) -> Na
         return Naming()
     if not isinstance(said, dict):
         hint = 'As in naming: {schema: "{{ default_schema }}_{{ schema }}"}.'
-        raise ProfileError(f"{profile}.{KEY} must be a mapping", where=file.location(at), hint=hint)
+        raise ProfileError(f"{profile}.{KEY} must be a mapping", where=file.location(at), hint=hint, code="FFT-205")
     for key, value in said.items():
         where = file.location((*at, key))
         if key not in _KEYS:
             hint = nearest(str(key), _KEYS) or f"Known keys: {', '.join(_KEYS)}"
-            raise ProfileError(f"unknown key {key!r} in {profile}.{KEY}", where=where, hint=hint)
+            raise ProfileError(f"unknown key {key!r} in {profile}.{KEY}", where=where, hint=hint, code="FFT-101")
         if not isinstance(value, str) or not value:
-            raise ProfileError(f"{profile}.{KEY}.{key} must be a template, as a text", where=where)
+            raise ProfileError(f"{profile}.{KEY}.{key} must be a template, as a text", where=where, code="FFT-205")
     schema, alias = (_restored(said.get(key)) for key in _KEYS)
     return Naming(schema, alias, file.location(at))
 

@@ -110,7 +110,7 @@ def _layer(path: Path, name: str) -> dict[str, str]:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         said = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise ProfileError(f"cannot be read: {said}", where=Location(Path(name))) from error
+        raise ProfileError(f"cannot be read: {said}", where=Location(Path(name)), code="FFT-103") from error
     lines = list(parse_stream(StringIO(text)))
     for line in lines:
         if line.error:
@@ -164,7 +164,7 @@ class Profiles:
         if self._file is None:
             if wanted_engine is None:
                 hint = "Create it, or set FF_ENGINE."
-                raise ProfileError("profiles.yml does not exist", where=Location(FILE), hint=hint)
+                raise ProfileError("profiles.yml does not exist", where=Location(FILE), hint=hint, code="FFT-201")
             file, name, content = YamlFile(FILE, {}), self._env, dict[str, Any]()
         else:
             file = self._file
@@ -308,7 +308,9 @@ def _max_workers(content: Mapping[str, object], file: YamlFile, profile: str) ->
     text = str(value).strip() if not isinstance(value, bool) else ""  # from a variable, it is a text
     if value is not None and (not text.isascii() or not text.isdigit() or int(text) < 1):
         where = file.location((profile, MAX_WORKERS))
-        raise ProfileError(f"{profile}.{MAX_WORKERS} must be a whole number from 1 on, not {value!r}", where=where)
+        raise ProfileError(
+            f"{profile}.{MAX_WORKERS} must be a whole number from 1 on, not {value!r}", where=where, code="FFT-205"
+        )
     return int(text) if value is not None else None
 
 
@@ -317,11 +319,11 @@ def _active_profile(file: YamlFile, env: str) -> tuple[str, dict[str, Any]]:
     name = env if env in file.content else "default"
     if name not in file.content:
         names = [key for key, value in file.content.items() if isinstance(value, dict) and "engine" in value]
-        hint = nearest(env, names) or f"Name one with --env: {', '.join(map(repr, names)) or 'there is none'}."
-        raise ProfileError(f"profile {env!r} does not exist", where=Location(FILE), hint=hint)
+        hint = nearest(env, names) or f"Name one with --env: {', '.join(map(repr, names)) or 'the file has none'}."
+        raise ProfileError(f"profile {env!r} does not exist", where=Location(FILE), hint=hint, code="FFT-202")
     content = file.content[name]
     if not isinstance(content, dict):
-        raise ProfileError(f"profile {name!r} must be a mapping", where=file.location((name,)))
+        raise ProfileError(f"profile {name!r} must be a mapping", where=file.location((name,)), code="FFT-106")
     plain = {key: value for key, value in content.items() if not isinstance(value, dict)}
     _refuse_missing_variables(plain, file, (name,))
     _refuse_missing_variables(content.get(KEY), file, (name, KEY), has_templates=True)
@@ -336,9 +338,9 @@ def _is_of_others(key: object, value: object, known: list[str]) -> bool:
 def _profiles(root: Path, environment: Mapping[str, str]) -> YamlFile:
     file = parse_yaml(_render(root, environment), FILE)
     if isinstance(file, Problem):
-        raise _first([Problem(_unquoting(file.message), file.where, file.hint)])
+        raise _first([Problem(_unquoting(file.message), file.where, file.hint, code=file.code)])
     if not isinstance(file.content, dict):
-        raise ProfileError("profiles.yml must be a mapping of profiles", where=Location(FILE))
+        raise ProfileError("profiles.yml must be a mapping of profiles", where=Location(FILE), code="FFT-106")
     return file
 
 
@@ -355,7 +357,7 @@ def _render(root: Path, environment: Mapping[str, str]) -> str:
         text = (root / FILE).read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         message = f"not UTF-8 text: {error.reason} at byte {error.start}"
-        raise ProfileError(message, where=Location(FILE)) from error
+        raise ProfileError(message, where=Location(FILE), code="FFT-103") from error
     if "{{" not in text and "{%" not in text and "{#" not in text:
         return text
     import jinja2  # slow, and rarely needed
@@ -391,14 +393,17 @@ def _refuse_missing_variables(
         for key, item in value.items() if isinstance(value, dict) else enumerate(value):
             _refuse_missing_variables(item, file, (*keys, key), has_templates=has_templates)
     elif not has_templates and (template := template_in(value)) is not None:
-        message = f"{template} is not known here: it is about the place of a model"
-        raise ProfileError(message, where=file.location(keys), hint=f"Such templates are for {KEY} of a profile.")
+        message = f"{template} is not known here: it is for the places of models"
+        raise ProfileError(
+            message, where=file.location(keys), hint=f"Use such templates in {KEY} of a profile.", code="FFT-205"
+        )
     elif isinstance(value, str) and _MISSING in value:
         name = value.split(_MISSING, 1)[1].split(_END, 1)[0]
         raise ProfileError(
             f"environment variable {name} is not set and has no default",
             where=file.location(keys),
             hint=f"Set {name} (in the environment or a .env file), or write env({name!r}, 'default').",
+            code="FFT-204",
         )
 
 
@@ -406,15 +411,17 @@ def _spec(engine: str, file: YamlFile, profile: str) -> EngineSpec:
     """Find the engine of a profile. Raises ProfileError with the line of an unknown name."""
     if not engine:
         hint = f"Engines: {', '.join(engine_names())}."
-        raise ProfileError(f"profile {profile!r} names no engine", where=file.location((profile,)), hint=hint)
+        raise ProfileError(
+            f"profile {profile!r} has no engine", where=file.location((profile,)), hint=hint, code="FFT-203"
+        )
     where = file.location((profile, "engine"))
     if engine not in engine_names():
         said = f"unknown engine {engine!r}" if engine.isidentifier() else "the value of engine is not a name"
-        raise ProfileError(said, where=where, hint=unknown_hint(engine))  # an unknown name may be a dsn
+        raise ProfileError(said, where=where, hint=unknown_hint(engine), code="FFT-203")  # an unknown name may be a dsn
     try:
         return spec_of(engine)
     except EngineError as error:
-        raise ProfileError(error.problem.message, where=where, hint=error.problem.hint) from error
+        raise ProfileError(error.problem.message, where=where, hint=error.problem.hint, code=error.code) from error
 
 
 def _refuse_unknown_keys(
@@ -424,13 +431,13 @@ def _refuse_unknown_keys(
         if key not in known:
             hint = nearest(str(key), known) or f"Known keys: {', '.join(known)}"
             said = f"unknown key {str(key)!r} in {'.'.join(map(str, at))}"
-            raise ProfileError(said, where=file.location((*at, key)), hint=hint)
+            raise ProfileError(said, where=file.location((*at, key)), hint=hint, code="FFT-101")
 
 
 def _written(content: Mapping[str, Any], engine: str, file: YamlFile, name: str) -> dict[str, Any]:
     settings = content.get(engine) or {}
     if not isinstance(settings, dict):
-        raise ProfileError(f"{name}.{engine} must be a mapping", where=file.location((name, engine)))
+        raise ProfileError(f"{name}.{engine} must be a mapping", where=file.location((name, engine)), code="FFT-106")
     return settings
 
 
@@ -439,14 +446,16 @@ def _wrong(
 ) -> Problem:
     """Return the problem of a setting, which names the variable instead of the file if the variable sets it."""
     if key in variables:
-        return Problem(f"environment variable {variables[key]} {said}", hint=setting.hint)
+        return Problem(f"environment variable {variables[key]} {said}", hint=setting.hint, code="FFT-205")
     if said == "is missing":
         hint = f"Write it into profiles.yml, or set {setting.variable}."
-        return Problem(f"{'.'.join(map(str, (*at, key)))} {said}", file.location((*at, key)), hint)
-    return Problem(f"{'.'.join(map(str, (*at, key)))} {said}", file.location((*at, key)), setting.hint)
+        return Problem(f"{'.'.join(map(str, (*at, key)))} {said}", file.location((*at, key)), hint, code="FFT-205")
+    return Problem(f"{'.'.join(map(str, (*at, key)))} {said}", file.location((*at, key)), setting.hint, code="FFT-205")
 
 
 def _first(problems: list[Problem]) -> FftError:
     text = "\n".join(str(problem) for problem in problems[1:])
     first = problems[0]
-    return ProfileError(first.message + (f"\n{text}" if text else ""), where=first.where, hint=first.hint)
+    return ProfileError(
+        first.message + (f"\n{text}" if text else ""), where=first.where, hint=first.hint, code=first.code
+    )

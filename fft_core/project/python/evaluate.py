@@ -91,8 +91,10 @@ class Evaluator:
         if "error" in answer:
             shown, line = answer["place"] or (None, None)
             where = Location(home.shown / shown if shown else path, line)
-            hint = "The arguments of its decorators are computed, so that it is imported when the project is loaded."
-            raise ModelError(f"{path.name} cannot be imported: {answer['error']}", where=where, hint=hint)
+            hint = "The arguments of its decorators are computed, so the file is imported when the project is loaded."
+            raise ModelError(
+                f"{path.name} cannot be imported: {answer['error']}", where=where, hint=hint, code="FFT-143"
+            )
         conditions = conditions_of(
             answer["variables"],
             map(Path, answer["files"]),
@@ -123,7 +125,7 @@ class Evaluator:
             }
             said = self._run(json.dumps(request), home, path)
             if not answer.is_file():
-                raise ModelError(f"{path.name} cannot be imported: {said}", where=Location(path))
+                raise ModelError(f"{path.name} cannot be imported: {said}", where=Location(path), code="FFT-143")
             return json.loads(answer.read_bytes())
 
     def _run(self, request: str, home: Home, path: Path) -> str:
@@ -135,9 +137,9 @@ class Evaluator:
                 command, input=request, capture_output=True, text=True, cwd=home.root, env=environment, timeout=SECONDS
             )
         except subprocess.TimeoutExpired as error:
-            message = f"{path.name} is not imported after {SECONDS} seconds"
-            raise ModelError(message, where=Location(path)) from error
-        last = finished.stderr.strip().splitlines()[-1:] or [f"it ended its process with {finished.returncode}"]
+            message = f"{path.name} is not imported within {SECONDS} seconds"
+            raise ModelError(message, where=Location(path), code="FFT-143") from error
+        last = finished.stderr.strip().splitlines()[-1:] or [f"its process ended with exit code {finished.returncode}"]
         return last[0]
 
 

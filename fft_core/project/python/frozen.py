@@ -152,7 +152,7 @@ class FrozenClocks:
         said = said if said.endswith(")") else f"{said}()"
 
         def refuse(*_: object, **__: object) -> Any:
-            raise ModelError(f"freeze: time cannot be frozen in {said}", hint=_HINT)
+            raise ModelError(f"freeze: time cannot be frozen in {said}", hint=_HINT, code="FFT-511")
 
         return refuse
 

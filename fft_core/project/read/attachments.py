@@ -61,8 +61,8 @@ def unusable_attachments(project: Project) -> Iterator[Problem]:
         for one in (one for one in node.attached if one.to):
             if one.to not in project.models and one.to not in project.seeds:
                 hint = nearest(one.to, [*project.models, *project.seeds])
-                yield Problem(f"foreign_key: {one.to!r} is not a model or seed", node.attached_at, hint)
+                yield Problem(f"foreign_key: {one.to!r} is not a model or seed", node.attached_at, hint, code="FFT-113")
             elif one.to not in project.upstream(node.name):
-                hint = "Read it, or check it the other way round, by a test of type relationships."
+                hint = "Read it by ref(), or use a check of type relationships instead."
                 message = f"foreign_key: {node.name!r} does not read {one.to!r}, which may be built later"
-                yield Problem(message, node.attached_at, hint)
+                yield Problem(message, node.attached_at, hint, code="FFT-107")

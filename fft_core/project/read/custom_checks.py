@@ -84,15 +84,15 @@ def sql_check(
     where = Location(path, template.config_line)
     kind, params = template.config.get("type"), template.config.get("params")
     for key in template.config.keys() - {*CONFIG_KEYS}:
-        problems.append(Problem(f"config(): unknown key {key!r}", where, nearest(key, CONFIG_KEYS)))
+        problems.append(Problem(f"config(): unknown key {key!r}", where, nearest(key, CONFIG_KEYS), code="FFT-101"))
     said = template.config.get("description")
     if said is not None and not isinstance(said, str):
-        problems.append(Problem("config(description=...) must be a text", where))
+        problems.append(Problem("config(description=...) must be a text", where, code="FFT-150"))
     if not isinstance(kind, str) or not kind:
-        problems.append(Problem("a custom check needs a type", where, _HINT))
+        problems.append(Problem("a custom check needs a type", where, _HINT, code="FFT-150"))
         return None
     if params is not None and not (isinstance(params, list | tuple) and all(isinstance(p, str) for p in params)):
-        problems.append(Problem("config(params=...) must be a list of names", where, _HINT))
+        problems.append(Problem("config(params=...) must be a list of names", where, _HINT, code="FFT-150"))
         params = None
     reached = reached_macros(template.calls, macros)
     templates = [template, *(macros[name].template for name in sorted(reached))]
@@ -135,7 +135,7 @@ def python_checks(text: str, path: Path, problems: list[Problem]) -> Iterator[Cu
         hint = (
             "Decorate a function with @dq_test (from fastflowtransform.decorators import dq_test), or rename the file."
         )
-        problems.append(Problem("no custom check in this file", Location(path), hint))
+        problems.append(Problem("no custom check in this file", Location(path), hint, code="FFT-141"))
     yield from checks
 
 
@@ -150,7 +150,7 @@ def _decorated(tree: ast.Module, path: Path, problems: list[Problem]) -> Iterato
             model = said.get("params_model")
             if not isinstance(kind, str):
                 hint = "Checks are found by their names, without running their code."
-                problems.append(Problem("@dq_test needs a name, as literal text", where, hint))
+                problems.append(Problem("@dq_test needs a name, as literal text", where, hint, code="FFT-131"))
                 continue
             rule = PythonCheck(path, function=function.name, params_model=_name(model))
             described = _params_in(tree, rule.params_model), _text(ast.get_docstring(function) or "")
@@ -216,7 +216,9 @@ def custom_test(
         if check.known is not None and name not in check.known:
             where = file.location((*keys, *(() if name in flat else ("params",)), name))
             known = nearest(name, check.known) or f"Parameters: {', '.join(sorted(check.known)) or 'none'}."
-            problems.append(Problem(f"{name!r} is not a parameter of {check.type} ({check.location})", where, known))
+            problems.append(
+                Problem(f"{name!r} is not a parameter of {check.type} ({check.location})", where, known, code="FFT-150")
+            )
     params = {**dict.fromkeys(sorted(check.params or ())), **given}
     if shape.where is not None:
         params["where"] = shape.where
@@ -229,5 +231,7 @@ def refused_shares(shape: CheckShape, rule: Rule, file: YamlFile, keys: tuple[Ke
     """Report thresholds that are shares, if the rule finds one fault or none."""
     for key, threshold in (("warn_if", shape.warn_if), ("error_if", shape.error_if)):
         if threshold is not None and threshold.is_share and rule.counts is None:
-            message = f"{key}: a check of type {shape.type} counts no rows, so that no share of them can fail"  # type: ignore[attr-defined]
-            yield Problem(message, file.location((*keys, key)), "Take it out: the check passes or fails as a whole.")
+            message = f"{key}: a check of type {shape.type} counts no rows, so a share of rows cannot be used"  # type: ignore[attr-defined]
+            yield Problem(
+                message, file.location((*keys, key)), "Remove it: the check passes or fails as a whole.", code="FFT-150"
+            )

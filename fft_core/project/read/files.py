@@ -60,7 +60,9 @@ def refuse_no_project(root: Path) -> None:
     """Raise ProjectError for a folder that is not a project."""
     if not (root / "project.yml").is_file():
         hint = "Name the folder that holds project.yml, as in: fft build path/to/project"
-        raise ProjectError([Problem("this is not an FFT project: project.yml is missing", Location(root), hint)])
+        raise ProjectError(
+            [Problem("this is not an FFT project: project.yml is missing", Location(root), hint, code="FFT-102")]
+        )
 
 
 def seeds_folder(root: Path, environment: Mapping[str, str]) -> Path:
@@ -76,11 +78,14 @@ def seeds_folder(root: Path, environment: Mapping[str, str]) -> Path:
         return SEEDS
     folder = Path(os.path.normpath(root / named))
     if folder == root or not folder.is_relative_to(root):
-        hint = "Name a folder in the project's, as .local/seeds."
+        hint = "Name a folder inside the project's folder, such as .local/seeds."
         raise ProjectError(
             [
                 Problem(
-                    f"environment variable {SEEDS_VARIABLE}: {named!r} is not a folder inside the project", None, hint
+                    f"environment variable {SEEDS_VARIABLE}: {named!r} is not a folder inside the project",
+                    None,
+                    hint,
+                    code="FFT-160",
                 )
             ]
         )
@@ -108,7 +113,7 @@ def _walk(root: Path, folder: str, *, all_kinds: bool = False) -> Iterator[Path]
     def refuse(error: OSError) -> None:
         unread = Path(error.filename)
         where = unread.relative_to(root) if unread.is_relative_to(root) else unread
-        raise ProjectError([Problem(f"cannot be read: {error.strerror}", Location(where))]) from error
+        raise ProjectError([Problem(f"cannot be read: {error.strerror}", Location(where), code="FFT-103")]) from error
 
     if not (root / folder).is_dir():
         return

@@ -116,7 +116,7 @@ class _Reading:
                 yield from self.folder(content[key], (*keys, key), *inner)
             elif content[key] is not None:
                 where, name = self.file.location((*keys, key)), ".".join(map(str, (*keys, key)))
-                self.problems.append(Problem(f"{name} must be a mapping of settings", where))
+                self.problems.append(Problem(f"{name} must be a mapping of settings", where, code="FFT-106"))
         layer = self._layer(said, content, keys) if said else None
         if layer is not None:
             yield _At(parts, package, layer)
@@ -150,18 +150,22 @@ class _Reading:
             return
         where, shown = self.file.location(at), ".".join(map(str, at[:-1]))
         if name in said:
-            self.problems.append(Problem(f"{shown} says {name!r} twice", where, "Take one of them out."))
+            self.problems.append(Problem(f"{shown} sets {name!r} twice", where, "Remove one of them.", code="FFT-120"))
         elif isinstance(value, Mapping) and not key.startswith(MARK):
             owner = None if package == _ANY else package
             folders = sorted({p[len(parts)] for p in self.known.get(owner, ()) if p[: len(parts)] == parts != p})
             near = nearest(key, [*folders, *self._settings])
             hint = near or f"There is {', '.join(folders)}." if folders else near
             self.problems.append(
-                Problem(f"{shown}: {key!r} is not a folder or name of {self.section.holds}", where, hint)
+                Problem(
+                    f"{shown}: {key!r} is not a folder or name of {self.section.holds}", where, hint, code="FFT-113"
+                )
             )
         else:
             hint = nearest(name, self._settings) or f"Settings: {', '.join(sorted(self._settings))}."
-            self.problems.append(Problem(f"{shown}: {key!r} is not a setting of {self.section.holds}", where, hint))
+            self.problems.append(
+                Problem(f"{shown}: {key!r} is not a setting of {self.section.holds}", where, hint, code="FFT-101")
+            )
 
     @property
     def _settings(self) -> Sequence[str]:

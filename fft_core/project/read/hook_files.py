@@ -67,12 +67,16 @@ def _function(
         said = {name: value_of(value, constants) for name, value in named_arguments(decorator, ("name", "when"))}
     except ValueError:
         hint = "Hooks are found by their names, without running their code."
-        problems.append(Problem("the arguments of @fft_hook must be literals, or constants of this file", where, hint))
+        problems.append(
+            Problem(
+                "the arguments of @fft_hook must be literals, or constants of this file", where, hint, code="FFT-131"
+            )
+        )
         return
     when = said.get("when")
     if when is not None and when not in PHASES:
         hint = nearest(str(when), PHASES) or f"Phases: {', '.join(PHASES)}."
-        problems.append(Problem(f"@fft_hook(when={when!r}) is not a phase", where, hint))
+        problems.append(Problem(f"@fft_hook(when={when!r}) is not a phase", where, hint, code="FFT-162"))
     yield HookFunction(str(said.get("name") or function.name), when, function.name, path)
 
 
@@ -106,7 +110,9 @@ def hooks_of(shape: HooksShape, file: YamlFile, files: HookFiles, reading: HookR
                 found.append(_with_template(hook, reading))
             if said.select and phase in RUN_PHASES:
                 hint = f"Selectors are for {' and '.join(MODEL_PHASES)}."
-                reading.problems.append(Problem(f"hook {said.name!r} of {phase} has `select`", where, hint))
+                reading.problems.append(
+                    Problem(f"hook {said.name!r} of {phase} has `select`", where, hint, code="FFT-162")
+                )
     return tuple(found)
 
 
@@ -151,8 +157,8 @@ def _sql_hook(said: HookShape, phase: Phase, files: HookFiles, where: Location) 
     if said.sql is not None:
         path, text = None, said.sql
     if text is None:
-        hint = nearest(said.name, files.texts) or f"Write its `sql`, or the file hooks/{said.name}.sql."
-        return Problem(f"hook {said.name!r} has no SQL", where, hint)
+        hint = nearest(said.name, files.texts) or f"Set its `sql`, or write the file hooks/{said.name}.sql."
+        return Problem(f"hook {said.name!r} has no SQL", where, hint, code="FFT-162")
     return Hook(phase, said.name, where, text, path, None, tuple(said.select), dict(said.params))
 
 
@@ -162,9 +168,14 @@ def _python_hook(said: HookShape, phase: Phase, files: HookFiles, where: Locatio
     if not fitting:
         known = nearest(said.name, [f.name for f in files.functions])
         hint = f"It is for {named[0].when}." if named else known or "Decorate a function in hooks/ with @fft_hook."
-        return Problem(f"there is no Python hook {said.name!r} for {phase}", where, hint)
+        return Problem(f"there is no Python hook {said.name!r} for {phase}", where, hint, code="FFT-162")
     if len(fitting) > 1:
         both = " and ".join(str(f.path) for f in fitting)
-        return Problem(f"there are several Python hooks {said.name!r} for {phase}: {both}", where, "Keep one of them.")
+        return Problem(
+            f"there are several Python hooks {said.name!r} for {phase}: {both}",
+            where,
+            "Keep one of them.",
+            code="FFT-162",
+        )
     hook = fitting[0]
     return Hook(phase, said.name, where, None, hook.path, hook.function, tuple(said.select), dict(said.params))

@@ -60,8 +60,8 @@ def link(
     problems.extend(_clashes(project))
     cycle = find_cycle(project)
     if cycle:
-        advice = "A model cannot read itself, not through others either."
-        problems.append(Problem(f"cycle: {' -> '.join(cycle)}", _location(cycle[0], project), advice))
+        advice = "A model cannot depend on itself, directly or through other models."
+        problems.append(Problem(f"cycle: {' -> '.join(cycle)}", _location(cycle[0], project), advice, code="FFT-111"))
     models, seeds = dict(project.models), dict(project.seeds)
     for entry in schemas:
         name = model_name(entry.name)
@@ -71,7 +71,7 @@ def link(
             seeds[name] = _described_seed(seeds[name], entry)
         elif name not in project.elsewhere:
             hint = nearest(name, [*models, *seeds])
-            problems.append(Problem(f"{entry.name!r} is not a model or seed", entry.location, hint))
+            problems.append(Problem(f"{entry.name!r} is not a model or seed", entry.location, hint, code="FFT-113"))
     project = replace(project, models=models, seeds=seeds)
     names = {*models, *seeds}
     known = [draft for entry in schemas if model_name(entry.name) in names for draft in entry.checks]
@@ -80,7 +80,7 @@ def link(
     if round_checks:
         advice = "A check waits for the tables that it reads: put it on the table that is built later."
         message = f"cycle through checks: {' -> '.join(round_checks)}"
-        problems.append(Problem(message, _location(round_checks[0], linked), advice))
+        problems.append(Problem(message, _location(round_checks[0], linked), advice, code="FFT-111"))
     return linked
 
 
@@ -105,15 +105,17 @@ def _unknown(
         if isinstance(name, SourceName):
             if name not in project.sources:
                 hint = nearest(str(name), map(str, project.sources)) or "Declare it in sources.yml."
-                yield Problem(f"source({name.group!r}, {name.table!r}) is not in sources.yml", where, hint)
+                yield Problem(
+                    f"source({name.group!r}, {name.table!r}) is not in sources.yml", where, hint, code="FFT-112"
+                )
         elif name not in project.models and name not in project.seeds:
             seed = f"If it is a seed, its file is missing: seeds/{name}.csv."
             hint = nearest(name, [*project.models, *project.seeds]) or seed
             if name in project.elsewhere:
-                hint = "It is there for other engines: give it a file for this one, or leave out what reads it."
+                hint = "It exists for other engines: write a file for this one, or exclude the models that read it."
             if name in project.disabled:
-                hint = f"It is disabled in {project.disabled[name]}: enable it, or disable what reads it, too."
-            yield Problem(f"ref({name!r}) is not a model or seed", where, hint)
+                hint = f"It is disabled in {project.disabled[name]}: enable it, or disable the models that read it."
+            yield Problem(f"ref({name!r}) is not a model or seed", where, hint, code="FFT-110")
 
 
 def _clashes(project: Project) -> Iterable[Problem]:
@@ -121,7 +123,7 @@ def _clashes(project: Project) -> Iterable[Problem]:
     for name, model in project.models.items():
         if name.lower() in seeds:
             message = f"model {name!r} has the name of a seed ({seeds[name.lower()].path})"
-            yield Problem(message, model.location, "Rename one of them: both would be the same table.")
+            yield Problem(message, model.location, "Rename one of them: both would be the same table.", code="FFT-120")
 
 
 def _described(model: Model, entry: SchemaEntry) -> Model:
@@ -162,18 +164,22 @@ def _checks(drafts: Iterable[CheckDraft], project: Project, problems: list[Probl
             continue
         if node is None:
             hint = nearest(draft.node, [*project.models, *project.seeds, *map(str, project.sources)])
-            problems.append(Problem(f"{draft.node!r} is not a model, seed or source", draft.location, hint))
+            problems.append(
+                Problem(f"{draft.node!r} is not a model, seed or source", draft.location, hint, code="FFT-113")
+            )
             continue
         if isinstance(node, str) and node in project.models and project.models[node].is_ephemeral:
             hint = "Check the model that inlines it, or make it a view."
-            problems.append(Problem(f"{node!r} is ephemeral: it has no rows to check", draft.location, hint))
+            problems.append(
+                Problem(f"{node!r} is ephemeral: it has no rows to check", draft.location, hint, code="FFT-150")
+            )
             continue
         if isinstance(node, SourceName):
             node = project.seed_behind(node) or node  # so that bad rows of the seed are not published
         if isinstance(node, SourceName) and draft.rule.measures:
-            hint = "Take its freshness, or check a model or seed."
+            hint = "Use the freshness of the source, or check a model or seed."
             message = f"{draft.shape.type} compares a build with the one before, and {node!s} is not built here"
-            problems.append(Problem(message, draft.location, hint))
+            problems.append(Problem(message, draft.location, hint, code="FFT-150"))
             continue
         rule = _resolved(draft.rule, draft, project, by_relation, problems)
         owner = _latest(node, rule, waiting)
@@ -208,9 +214,14 @@ def _scope(draft: CheckDraft, node: str | SourceName, project: Project, problems
     """Return which rows a check judges; only builds of incremental models and streams have a delta."""
     model = project.models.get(node) if isinstance(node, str) else None
     if draft.shape.scope == "delta" and not (model and isinstance(model.materialization, Incremental | Sessions)):
-        hint = "Take `scope` out: the check then judges all rows before they are published."
+        hint = "Remove `scope`: the check then judges all rows before they are published."
         problems.append(
-            Problem(f"scope: delta: {node!s} is not an incremental model, nor a stream", draft.location, hint)
+            Problem(
+                f"scope: delta: {node!s} is not an incremental model, nor a stream",
+                draft.location,
+                hint,
+                code="FFT-150",
+            )
         )
     return draft.shape.scope
 
@@ -321,7 +332,7 @@ def _resolved(
     for text in (text for text, target in found.items() if target is None):
         hint = nearest(str(text), [*project.models, *project.seeds, *map(str, project.sources)])
         key = "to: " if draft.shape.type == "relationships" else ""
-        problems.append(Problem(f"{key}{text!r} is not a model, seed or source", draft.location, hint))
+        problems.append(Problem(f"{key}{text!r} is not a model, seed or source", draft.location, hint, code="FFT-113"))
     return rule.linked({text: target for text, target in found.items() if target is not None})
 
 

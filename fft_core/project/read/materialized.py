@@ -39,26 +39,35 @@ def materialization_of(settings: Settings, where: Location, problems: list[Probl
 def _kind(settings: Settings, where: Location, problems: list[Problem]) -> str:
     kind, is_enabled = settings.get("materialized"), settings.get("incremental")
     if kind == "incremental" and is_enabled is False and settings.is_near("incremental"):
-        problems.append(Problem("materialized='incremental' and incremental.enabled=false", where, "Take one out."))
+        message = "materialized='incremental' and incremental.enabled=false"
+        problems.append(Problem(message, where, "Remove one of them.", code="FFT-107"))
     if kind in (None, "incremental"):
         return "incremental" if is_enabled or kind else "table"
     if is_enabled and settings.is_near("incremental") and settings.is_near("materialized"):
         by = settings.layer_of("incremental")
         is_named = by is not None and by.nearness is Nearness.NAMED
         said = "project.yml: models.incremental" if is_named else "its block 'incremental'"
-        message = f"it is materialized={kind!r}, and incremental by {said}"
-        problems.append(Problem(message, where, "Write materialized='incremental', or take the other one out."))
+        message = f"it is materialized={kind!r}, but incremental by {said}"
+        problems.append(
+            Problem(message, where, "Write materialized='incremental', or remove the other setting.", code="FFT-107")
+        )
     return str(kind)
 
 
 def _incremental(said: Mapping[str, Any], where: Location, problems: list[Problem]) -> Incremental:
     found = Incremental(**said)
     if found.strategy in ("merge", "delete_insert") and not found.unique_key:
-        hint = "Name the columns that tell rows apart: unique_key='id'. To add rows only: strategy='append'."
-        problems.append(Problem(f"an incremental model of strategy {found.strategy!r} needs unique_key", where, hint))
+        hint = "Name the columns that identify a row: unique_key='id'. To add rows only: strategy='append'."
+        problems.append(
+            Problem(
+                f"an incremental model of strategy {found.strategy!r} needs unique_key", where, hint, code="FFT-163"
+            )
+        )
     if (found.strategy == "insert_overwrite") != bool(found.partition_by):
         hint = "Name the columns whose values are replaced as a whole: partition_by='day'."
-        problems.append(Problem("strategy 'insert_overwrite' and partition_by belong together", where, hint))
+        problems.append(
+            Problem("strategy 'insert_overwrite' and partition_by need each other", where, hint, code="FFT-163")
+        )
     if found.lookback is not None:
         _refuse_lookback(found, where, problems)
     return found
@@ -66,27 +75,32 @@ def _incremental(said: Mapping[str, Any], where: Location, problems: list[Proble
 
 def _refuse_lookback(found: Incremental, where: Location, problems: list[Problem]) -> None:
     if not found.updated_at:
-        problems.append(Problem("lookback needs updated_at_column", where, "Name the column that it looks back on."))
+        hint = "Name the column with the time of a row's last change."
+        problems.append(Problem("lookback needs updated_at_column", where, hint, code="FFT-163"))
     if found.strategy in ("append", "insert_overwrite"):
         lost = "rows would be added twice" if found.strategy == "append" else "older rows of a partition would be lost"
-        hint = "Say in the model's own WHERE what is new, or use strategy='merge'."
-        problems.append(Problem(f"lookback does not go with strategy {found.strategy!r}: {lost}", where, hint))
+        hint = "Select the new rows in the model's own WHERE, or use strategy='merge'."
+        problems.append(
+            Problem(f"lookback cannot be used with strategy {found.strategy!r}: {lost}", where, hint, code="FFT-107")
+        )
 
 
 def _snapshot(settings: Settings, said: Mapping[str, Any], where: Location, problems: list[Problem]) -> Snapshot:
     shape = settings.get("snapshot")
     if not isinstance(shape, SnapshotShape):
         hint = "As in snapshot={'strategy': 'timestamp', 'updated_at': 'changed_at'}."
-        problems.append(Problem("a snapshot needs the block 'snapshot'", where, hint))
+        problems.append(Problem("a snapshot needs the block 'snapshot'", where, hint, code="FFT-163"))
         return Snapshot((), "check")
     key = tuple(shape.unique_key or said.get("unique_key", ()))
     if not key:
-        hint = "Name the columns that tell rows apart: unique_key='id'."
-        problems.append(Problem("a snapshot needs unique_key", where, hint))
+        hint = "Name the columns that identify a row: unique_key='id'."
+        problems.append(Problem("a snapshot needs unique_key", where, hint, code="FFT-163"))
     hints = said.get("updated_at", ())
     updated_at = shape.updated_at or (hints[0] if len(hints) == 1 else None)
     if shape.strategy == "timestamp" and updated_at is None:
-        problems.append(Problem("a snapshot of strategy 'timestamp' needs updated_at: one column", where))
+        problems.append(
+            Problem("a snapshot of strategy 'timestamp' needs updated_at: one column", where, code="FFT-163")
+        )
     checked = tuple(column for column in shape.check_cols or () if shape.check_cols != ["all"])
     return Snapshot(
         key,
@@ -104,6 +118,6 @@ def _refuse_what_has_no_effect(kind: str, settings: Settings, where: Location, p
     keys = [*_WITHOUT_EFFECT, "snapshot", *(["publish"] if kind != "table" else [])]
     for key in [key for key in keys if settings.is_near(key)]:
         needed = {"snapshot": "snapshot", "publish": "table"}.get(key, "incremental")
-        hint = f"Write materialized={needed!r}, or take it out."
+        hint = f"Write materialized={needed!r}, or remove it."
         message = f"{key!r} has no effect on a model that is a {kind}"
-        problems.append(Problem(message, settings.place_of(key, where), hint))
+        problems.append(Problem(message, settings.place_of(key, where), hint, code="FFT-107"))

@@ -58,5 +58,6 @@ def _unread(
 ) -> Iterator[Problem]:
     for target in dict.fromkeys(mentioned):
         if target not in inputs:
-            hint = nearest(str(target), map(str, inputs)) or "It may name what the model reads; {{ this }} is its own."
-            yield Problem(f"{key} names {str(target)!r}, which the model does not read", where, hint)
+            known = "A hook may name inputs of its model, and the model itself as {{ this }}."
+            hint = nearest(str(target), map(str, inputs)) or known
+            yield Problem(f"{key} names {str(target)!r}, which the model does not read", where, hint, code="FFT-162")

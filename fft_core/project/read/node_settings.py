@@ -246,7 +246,9 @@ class NodeSettings:
             return ask(text)
         except RequestError as error:
             where = self._written.file.location(("rules", index, key))
-            problem = Problem(f"rules.{index}.{key}: {error.problem.message}", where, error.problem.hint)
+            problem = Problem(
+                f"rules.{index}.{key}: {error.problem.message}", where, error.problem.hint, code=error.code
+            )
             self._problems.append(problem)
             return frozenset()
 

@@ -169,7 +169,9 @@ def served(settings: Settings, path: Path, problems: list[Problem]) -> Serve | N
     if (kind := settings.get("materialized")) in ("view", "ephemeral"):
         hint = f"Build it as a table, or write serve=false for this model: a model that is {kind!r} stores no rows."
         where = settings.place_of("serve", Location(path))
-        problems.append(Problem(f"serve: the rows of a model that is {kind!r} have no version", where, hint))
+        problems.append(
+            Problem(f"serve: the rows of a model that is {kind!r} have no version", where, hint, code="FFT-107")
+        )
         return None
     return Serve(said.where)
 
@@ -263,13 +265,15 @@ def _python_draft(declaration: Declaration, path: Path, reading: Reading) -> Dra
     deps, requires = arguments.pop("deps", None), arguments.pop("requires", None)
     require = arguments.pop("require", None)
     if require is not None and requires is not None:
-        problems.append(Problem("require and requires are one argument", where, "Write all of it into requires."))
+        problems.append(
+            Problem("require and requires are the same argument", where, "Use requires only.", code="FFT-107")
+        )
     requires = require if requires is None else requires
     arguments.pop("kind", None)
     meta = arguments.pop("meta", None)
     if not isinstance(meta, Mapping | None):
         hint = "As in meta={'materialized': 'table', 'tags': ['daily']}."
-        problems.append(Problem("meta must be a mapping", where, hint))
+        problems.append(Problem("meta must be a mapping", where, hint, code="FFT-142"))
         meta = None
     own = _config({**(meta or {}), **arguments}, where, problems, called="@model").written()
     inputs = _inputs(deps, where, problems)
@@ -304,12 +308,12 @@ def _python_model(
     where = Location(path, declaration.line)
     materialization = materialization_of(settings, where, problems)
     if isinstance(materialization, Ephemeral) or (isinstance(materialization, MaterializedView) and not body.is_lazy):
-        hint = "Its rows are a function's: use 'table' or 'view'."
+        hint = "A Python function returns its rows: use 'table' or 'view'."
         message = f"a Python model cannot be {materialization.name!r}"
-        problems.append(Problem(message, settings.place_of("materialized", where), hint))
+        problems.append(Problem(message, settings.place_of("materialized", where), hint, code="FFT-107"))
     if isinstance(materialization, Incremental) and materialization.delta_sql is not None:
-        hint = "Let the function take `is_incremental` or `this` by name, and return the rows of the delta."
-        problems.append(Problem("delta_sql is for SQL models", where, hint))
+        hint = "Add a keyword-only parameter `is_incremental` or `this` to the function, and return only the new rows."
+        problems.append(Problem("delta_sql is for SQL models", where, hint, code="FFT-107"))
     _refuse_unknown_requests(declaration, materialization, where, problems)
     return Model(
         name=name,
@@ -335,7 +339,7 @@ def _config(
         return settings
     for problem in value:
         message = problem.message.replace(" in the file", "")
-        problems.append(Problem(f"{called}(): {message}", problem.where, problem.hint))
+        problems.append(Problem(f"{called}(): {message}", problem.where, problem.hint, code=problem.code))
     return ModelConfigShape()
 
 
@@ -345,12 +349,13 @@ def _refuse_unknown_requests(
     """Report keyword-only parameters without a default that FFT does not provide for this model."""
     for name in declaration.by_name:
         if name not in GIVEN_BY_NAME:
-            hint = f"What a function may take by name: {', '.join(GIVEN_BY_NAME)}. Inputs are given by position."
-            problems.append(Problem(f"{declaration.function}() takes {name!r} by name only", where, hint))
+            hint = f"Known keyword-only parameters: {', '.join(GIVEN_BY_NAME)}. Inputs are passed by position."
+            message = f"{declaration.function}() has the unknown keyword-only parameter {name!r}"
+            problems.append(Problem(message, where, hint, code="FFT-142"))
         elif not isinstance(materialization, Incremental):
-            hint = "Write materialized='incremental', or take the parameter out."
-            message = f"{declaration.function}() takes {name!r}, which only incremental models are given"
-            problems.append(Problem(message, where, hint))
+            hint = "Write materialized='incremental', or remove the parameter."
+            message = f"{declaration.function}() takes {name!r}, which only incremental models receive"
+            problems.append(Problem(message, where, hint, code="FFT-142"))
 
 
 def usable_name(logical: str, where: Location, problems: list[Problem]) -> bool:
@@ -358,7 +363,7 @@ def usable_name(logical: str, where: Location, problems: list[Problem]) -> bool:
     if is_plain(model_name(logical)):
         return True
     hint = "Use letters, digits and underscores, not starting with a digit."
-    problems.append(Problem(f"{logical!r} cannot be the name of a model", where, hint))
+    problems.append(Problem(f"{logical!r} cannot be the name of a model", where, hint, code="FFT-121"))
     return False
 
 
@@ -374,7 +379,12 @@ def _inputs(deps: object, where: Location, problems: list[Problem]) -> tuple[str
     names = [deps] if isinstance(deps, str | SourceName) else deps or []
     if not isinstance(names, list) or not all(isinstance(name, str | SourceName) for name in names):
         problems.append(
-            Problem("deps must be a list of names", where, "As in deps=['users.ff', source('crm', 'orders')].")
+            Problem(
+                "deps must be a list of names",
+                where,
+                "As in deps=['users.ff', source('crm', 'orders')].",
+                code="FFT-142",
+            )
         )
         return ()
     return tuple(dict.fromkeys(model_name(name) if isinstance(name, str) else name for name in names))
@@ -389,14 +399,16 @@ def _requires(
         return {}
     if not isinstance(requires, dict) or not all(isinstance(v, list | set | frozenset) for v in requires.values()):
         hint = "As in requires={'users': {'id', 'email'}}; a bare list is enough if there is one dep."
-        problems.append(Problem("requires must map an input to its columns", where, hint))
+        problems.append(Problem("requires must map an input to its columns", where, hint, code="FFT-142"))
         return {}
     found = {model_name(str(name)): frozenset(map(str, columns)) for name, columns in requires.items()}
     known = [str(name) for name in inputs]
     for name in found:
         if name not in known:
             problems.append(
-                Problem(f"requires names {name!r}, which is not in deps", where, f"deps: {', '.join(known)}")
+                Problem(
+                    f"requires names {name!r}, which is not in deps", where, f"deps: {', '.join(known)}", code="FFT-142"
+                )
             )
     return found
 
@@ -407,6 +419,6 @@ def _refuse_wrong_parameters(declaration: Declaration, inputs: int, where: Locat
     as_mapping = inputs != 1 and declaration.required == 1
     if not by_position and not as_mapping:
         names = ", ".join(declaration.parameters) or "none"
-        hint = "One parameter for each dep, in their order; or one parameter, which gets a dict of all frames."
+        hint = "One parameter for each dep, in their order; or one parameter, which receives a dict of all frames."
         message = f"{declaration.function}() has {count} parameter(s) ({names}) for {inputs} dep(s)"
-        problems.append(Problem(message, where, hint))
+        problems.append(Problem(message, where, hint, code="FFT-142"))

@@ -144,6 +144,7 @@ def parse_python(text: str, path: Path) -> tuple[list[Declaration], list[Problem
                 "no model in this file",
                 Location(path),
                 "Decorate a function with @model (from fft_core import model), or rename the file: *.ff.py are models.",
+                code="FFT-141",
             )
         )
     return found, problems
@@ -154,9 +155,9 @@ def parsed(text: str, path: Path) -> tuple[ast.Module | None, list[Problem]]:
     try:
         return ast.parse(text), []
     except SyntaxError as error:
-        return None, [Problem(f"invalid Python: {error.msg}", Location(path, error.lineno))]
+        return None, [Problem(f"invalid Python: {error.msg}", Location(path, error.lineno), code="FFT-140")]
     except ValueError as error:
-        return None, [Problem(f"invalid Python: {error}", Location(path))]
+        return None, [Problem(f"invalid Python: {error}", Location(path), code="FFT-140")]
 
 
 def functions_of(statements: list[ast.stmt]) -> Iterator[ast.FunctionDef]:

@@ -65,7 +65,7 @@ def _kind(
     except ModelError as error:
         line = annotation.line if annotation else declaration.line
         said = f"{_said(declaration, name)}: {error.problem.message}"
-        problems.append(Problem(said, Location(path, line), error.problem.hint))
+        problems.append(Problem(said, Location(path, line), error.problem.hint, code=error.code))
         return None
 
 
@@ -76,8 +76,8 @@ def _mixture(
     is_annotated = other[0] in declaration.annotations
     message = f"{_said(declaration, lazy[0])} is {names[0]}, {other[0]} is {names[1]}"
     message += "" if is_annotated else ", as it has no annotation"
-    hint = f"A query of {names[0]} can read no frame: annotate all of them with {names[0]}, or none."
-    return Problem(f"{message}: they do not go together", Location(path, declaration.line), hint)
+    hint = f"A query of {names[0]} cannot read frames: annotate all of them with {names[0]}, or none."
+    return Problem(f"{message}: they do not go together", Location(path, declaration.line), hint, code="FFT-142")
 
 
 def _said(declaration: Declaration, name: str) -> str:

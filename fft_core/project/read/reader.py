@@ -175,7 +175,9 @@ class Reader:
             self._incremental = {str(node): content for node, content in overlays.items()}
         else:
             where = self._project_file.location(("models", "incremental"))
-            self.problems.append(Problem("models.incremental must be a mapping of models to settings", where))
+            self.problems.append(
+                Problem("models.incremental must be a mapping of models to settings", where, code="FFT-106")
+            )
         return settings
 
     def _macros(self) -> list[tuple[Path, str, MacroIndex]]:
@@ -261,7 +263,9 @@ class Reader:
             other = found.setdefault(check.type, check)
             if other is not check or check.type in BUILT_IN:
                 place = "built in" if check.type in BUILT_IN else f"also in {other.location}"
-                self.problems.append(Problem(f"the check {check.type!r} is {place}", check.location, "Rename it."))
+                self.problems.append(
+                    Problem(f"the check {check.type!r} is {place}", check.location, "Rename it.", code="FFT-120")
+                )
         return found
 
     def _constraint_checks(self, nodes: Iterable[Node]) -> Iterator[CheckDraft]:
@@ -333,11 +337,13 @@ class Reader:
         for model in models:
             other = found.setdefault(model.name.lower(), model)
             if other.package and not model.package:
-                self._warn("%s: model %r takes the place of that in %s", model.location, model.name, other.location)
+                self._warn("%s: model %r replaces the one in %s", model.location, model.name, other.location)
                 found[model.name.lower()] = model
             elif other is not model:
                 hint = "Names are unique in a project, in any case; users.ff.sql and @model(name='users') are the same."
-                self.problems.append(Problem(f"model {model.name!r} is also in {other.location}", model.location, hint))
+                self.problems.append(
+                    Problem(f"model {model.name!r} is also in {other.location}", model.location, hint, code="FFT-120")
+                )
         return dict(sorted((model.name, model) for model in found.values()))
 
     # --- sources and seeds --------------------------------------------------------------------------------------------
@@ -358,7 +364,7 @@ class Reader:
                 where = file.location(("sources", i, "tables", j, "name"))
                 places = (table.overrides.get(engine), group.overrides.get(engine), table, group)
                 if name in found:
-                    self.problems.append(Problem(f"source {name} is declared twice", where))
+                    self.problems.append(Problem(f"source {name} is declared twice", where, code="FFT-120"))
                 keys = ("sources", i, "tables", j)
                 self.problems.extend(_unread_places(name, places[:2], where, engine))
                 self._source_checks += table_checks(str(name), table, file, keys, self._customs, self.problems)
@@ -446,9 +452,11 @@ class Reader:
         try:
             return home.file(path).read_text(encoding="utf-8-sig")
         except UnicodeDecodeError as error:
-            self.problems.append(Problem(f"not UTF-8 text: {error.reason} at byte {error.start}", Location(path)))
+            self.problems.append(
+                Problem(f"not UTF-8 text: {error.reason} at byte {error.start}", Location(path), code="FFT-103")
+            )
         except OSError as error:  # such as a link to a missing file
-            self.problems.append(Problem(f"the file cannot be read: {error.strerror}", Location(path)))
+            self.problems.append(Problem(f"the file cannot be read: {error.strerror}", Location(path), code="FFT-103"))
         return ""
 
 
@@ -458,8 +466,8 @@ def _unread_places(
     """Report file settings of a source for the project's own engine, which reads it as a table."""
     for key in ("format", "location"):
         if any(place is not None and getattr(place, key) for place in places):
-            hint = "Make a view over the files, and name it here; or take the key out."
-            yield Problem(f"source {name}: `{key}` is not read on {engine}", where, hint)
+            hint = "Create a view over the files and name it here, or remove the key."
+            yield Problem(f"source {name}: `{key}` is not supported on {engine}", where, hint, code="FFT-107")
 
 
 def _location(problem: Problem) -> tuple[str, int]:

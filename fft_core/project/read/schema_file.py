@@ -58,7 +58,7 @@ def read_checks(tests: list[Any], file: YamlFile, customs: Customs, problems: li
     for index, test in enumerate(tests):
         keys: Keys = ("tests", index)
         if isinstance(test, Mapping) and "table" not in test and test.get("type") not in RECONCILE:
-            problems.append(Problem(f"missing key 'table' in tests.{index}", file.location(keys)))
+            problems.append(Problem(f"missing key 'table' in tests.{index}", file.location(keys), code="FFT-105"))
             continue
         drafts += _draft("", test, file, keys, customs, problems)
     return drafts
@@ -121,7 +121,7 @@ def _config(said: object, file: YamlFile, keys: Keys, problems: list[Problem]) -
     """Read the block `config` of a model or seed, with the settings that its own file may also have."""
     at, shape = (*keys, "config"), ModelConfigShape if keys[0] == "models" else SeedConfigShape
     if not isinstance(said, Mapping):
-        problems.append(Problem(f"{'.'.join(map(str, at))} must be a mapping", file.location(at)))
+        problems.append(Problem(f"{'.'.join(map(str, at))} must be a mapping", file.location(at), code="FFT-106"))
         return None
     return read_layer(shape, said, file, at, Nearness.BESIDE, problems)
 
@@ -165,7 +165,8 @@ def _draft(
 
 
 def _with_types(problem: Problem, customs: Customs) -> Problem:
-    """Add the nearest type to the hint, among those that the project defines, too."""
+    """Add the nearest type to the hint, among those that the project defines, too; and the codes of checks."""
     match = re.fullmatch(r"unknown type '(.*)'", problem.message)
-    near = nearest(match[1], customs) if match else None
-    return replace(problem, hint=near) if near else problem
+    if match is None:
+        return replace(problem, code="FFT-150") if problem.code == "FFT-106" else problem
+    return replace(problem, hint=nearest(match[1], customs) or problem.hint, code="FFT-151")

@@ -34,14 +34,16 @@ class Scope:
     def _is_engine(self, only: object, where: Location, problems: list[Problem]) -> bool:
         names = [only] if isinstance(only, str) else only
         if not isinstance(names, list | tuple | set | frozenset) or not all(isinstance(name, str) for name in names):
-            problems.append(Problem("only must be an engine or a list of engines", where, "As in only='...'."))
+            problems.append(
+                Problem("only must be an engine or a list of engines", where, "As in only='...'.", code="FFT-106")
+            )
             return True
         return self.engine.lower() in {name.lower() for name in names}
 
     def _matches(self, env_match: object, where: Location, problems: list[Problem]) -> bool:
         if not isinstance(env_match, Mapping) or not all(isinstance(v, str) for v in (*env_match, *env_match.values())):
             hint = "As in env_match={'FF_ENGINE_VARIANT': 'pandas'}."
-            problems.append(Problem("env_match must map variables to texts", where, hint))
+            problems.append(Problem("env_match must map variables to texts", where, hint, code="FFT-106"))
             return True
         return all(self._value(name) == wanted for name, wanted in env_match.items())
 

@@ -60,10 +60,14 @@ class SeedReader:
             if not is_plain(name):
                 place = f"targets: {{{seed_id}: {{table: {re.sub(r'[^A-Za-z0-9_]+', '_', name)}}}}}"
                 hint = f"Name its table in seeds/schema.yml: {place}."
-                self._problems.append(Problem(f"{name!r} cannot be the name of a seed", Location(path), hint))
+                self._problems.append(
+                    Problem(f"{name!r} cannot be the name of a seed", Location(path), hint, code="FFT-121")
+                )
             if name in found:
                 hint = f"Name the table of one of them in seeds/schema.yml: targets: {{{seed_id}: {{table: ...}}}}."
-                self._problems.append(Problem(f"seed {name!r} is also in {found[name].path}", Location(path), hint))
+                self._problems.append(
+                    Problem(f"seed {name!r} is also in {found[name].path}", Location(path), hint, code="FFT-120")
+                )
             found[name] = seed
         if file:
             self._refuse_unused(file, schema, found, used)
@@ -76,8 +80,10 @@ class SeedReader:
             return DEFAULT
         key, shape = said
         if path.suffix not in CSV_SUFFIXES:
-            hint = f"The keys of `files` are about {' and '.join(CSV_SUFFIXES)} files."
-            self._problems.append(Problem(f"{path} is no CSV", file.location(("files", key)), hint))
+            hint = f"The keys of `files` are for {' and '.join(CSV_SUFFIXES)} files."
+            self._problems.append(
+                Problem(f"{path} is not a CSV file", file.location(("files", key)), hint, code="FFT-160")
+            )
         return shape.value()
 
     def _warn_of_files_that_are_no_seeds(self) -> None:
@@ -100,9 +106,11 @@ class SeedReader:
             ("dtypes", schema.dtypes, names),
         )
         for table in schema.dtypes.keys() - {key for key, said in schema.columns.items() if said}:
-            hint = "Give the types of all its columns in `columns`: beside those that are named there, all are text."
+            hint = "Declare the types of its columns in `columns`; all other columns are text."
             where = file.location(("dtypes", table))
-            self._problems.append(Problem(f"dtypes of {table!r} without columns of it are not supported", where, hint))
+            self._problems.append(
+                Problem(f"dtypes of {table!r} without columns of it are not supported", where, hint, code="FFT-160")
+            )
         for section, keys, known in sections:
             for key in keys:
                 if key not in known:
@@ -111,7 +119,8 @@ class SeedReader:
                         Problem(
                             f"{self._folder}/ has no seed {key!r}",
                             where,
-                            nearest(key, names) or "Add the file, or take the entry out.",
+                            nearest(key, names) or "Add the file, or remove the entry.",
+                            code="FFT-160",
                         )
                     )
 

@@ -54,13 +54,15 @@ def comment_problems(text: str, path: Path, lexis: Lexis) -> list[Problem]:
         comment = text[group.start : group.end]
         opened = _left_open(comment)
         if not group.is_closed and _OPENS.search(comment):
-            message, at = "a SQL comment that has no end", group.start
+            message, at = "an unclosed SQL comment", group.start
         elif opened and _is_closed_behind(text, group.end, comment[opened[0] : opened[0] + 2]):
             message, at = "this begins in a SQL comment and ends outside of it", group.start + opened[0]
         else:
             continue
-        hint = "Jinja in SQL comments is ignored. Let the comment end behind it, or write {# ... #}."
-        problems.append(Problem(f"template error: {message}", Location(path, text.count("\n", 0, at) + 1), hint))
+        hint = "Jinja in SQL comments is ignored. Close the comment after it, or write {# ... #}."
+        problems.append(
+            Problem(f"template error: {message}", Location(path, text.count("\n", 0, at) + 1), hint, code="FFT-130")
+        )
     return problems
 
 

@@ -65,13 +65,13 @@ def _parsed(
     try:
         tree = jinja.parse(visible)
     except jinja2.TemplateSyntaxError as error:
-        hint = None if visible == text else "Jinja in SQL comments is ignored, which this file has: write {# ... #}."
-        syntax = Problem(f"template error: {error.message}", Location(path, error.lineno), hint)
+        hint = None if visible == text else "Jinja in SQL comments is ignored; this file has some: write {# ... #}."
+        syntax = Problem(f"template error: {error.message}", Location(path, error.lineno), hint, code="FFT-130")
         return None, problems or [syntax]
     for node in tree.find_all((nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)):
         tag = "from" if isinstance(node, nodes.FromImport) else type(node).__name__.lower()
         hint = "Write a macro: those in models/macros/ are known in all models and macros."
-        problems.append(Problem(f"{{% {tag} %}} is not supported", Location(path, node.lineno), hint))
+        problems.append(Problem(f"{{% {tag} %}} is not supported", Location(path, node.lineno), hint, code="FFT-130"))
     return tree, problems
 
 
@@ -171,7 +171,7 @@ def _calls(trees: Iterable[nodes.Node]) -> Iterator[tuple[nodes.Call, str]]:
 
 def _keywords(call: nodes.Call, where: Location, problems: list[Problem]) -> dict[str, Any]:
     if call.args or call.dyn_args or call.dyn_kwargs:
-        problems.append(Problem("config() takes keyword arguments only", where))
+        problems.append(Problem("config() takes keyword arguments only", where, code="FFT-131"))
     values = {}
     for keyword in call.kwargs:
         try:
@@ -181,7 +181,8 @@ def _keywords(call: nodes.Call, where: Location, problems: list[Problem]) -> dic
                 Problem(
                     f"config({keyword.key}=...) must be a literal",
                     Location(where.path, keyword.lineno),
-                    "What a model is has to be known before it is rendered; use a profile or project.yml for the rest.",
+                    "The settings of a model are read before it is rendered; set the rest in a profile or project.yml.",
+                    code="FFT-131",
                 )
             )
     return values
@@ -209,4 +210,5 @@ def _not_literal(name: str, where: Location) -> Problem:
         where,
         "The graph is read without rendering. To choose by a variable, write each name out: "
         "{'a': ref('a'), 'b': ref('b')}[var('which')].",
+        code="FFT-131",
     )

@@ -78,22 +78,24 @@ def _problems(shape: StreamShape, file: YamlFile, engine: str) -> Iterator[Probl
     for name, kind in shape.columns.items():
         where = file.location(("columns", name))
         if found := type_problem(kind, dialect):
-            yield Problem(f"columns: {name}: {found[0]}", where, found[1])
+            yield Problem(f"columns: {name}: {found[0]}", where, found[1], code="FFT-804")
         elif shape.sink == "sessions" and name == shape.event_time and not _TIME.match(kind.strip().lower()):
-            yield Problem(f"columns: {name}: it is the event_time, and {kind!r} is not a timestamp", where)
+            yield Problem(
+                f"columns: {name}: it is the event_time, and {kind!r} is not a timestamp", where, code="FFT-804"
+            )
     if shape.sink != "sessions":
         return
     if taken := taken_key(shape.key):
-        yield Problem(taken, file.location(("key",)), "Rename it in the events, or in their source.")
+        yield Problem(taken, file.location(("key",)), "Rename it in the events, or in their source.", code="FFT-804")
     names = taken_measures(shape.key, shape.measures)
     for name, text in shape.measures.items():
         where = file.location(("measures", name))
         if name in names:
-            yield Problem(names[name], where, "Rename the measure.")
+            yield Problem(names[name], where, "Rename the measure.", code="FFT-804")
         try:
             read_aggregate(text, dialect)
         except ValueError as error:
-            yield Problem(f"the measure {name!r} ({text}): {error}", where)
+            yield Problem(f"the measure {name!r} ({text}): {error}", where, code="FFT-804")
 
 
 def _body(shape: StreamShape) -> StreamBody:

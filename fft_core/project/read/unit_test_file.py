@@ -45,7 +45,9 @@ def link_unit_tests(
             other = found.setdefault((test.model, test.name), test)
             if other is not test:
                 message = f"case {test.name!r} of {test.model!r} is also in {other.location}"
-                problems.append(Problem(message, test.location, "Give each case of a model a name of its own."))
+                problems.append(
+                    Problem(message, test.location, "Use another name for each case of a model.", code="FFT-120")
+                )
     return replace(project, unit_tests=tuple(found.values()))
 
 
@@ -90,10 +92,10 @@ def _models(written: UnitTestFile, project: Project, problems: list[Problem]) ->
         if model is None and name in project.elsewhere:
             return []
         if model is None:
-            hint = nearest(name, project.models) or "Unit tests are for models: name one of them."
-            problems.append(Problem(f"{text!r} is not a model", where, hint))
+            hint = nearest(name, project.models) or "Unit tests are for models: name a model."
+            problems.append(Problem(f"{text!r} is not a model", where, hint, code="FFT-113"))
         elif model in found:
-            problems.append(Problem(f"model {name!r} is named twice", where))
+            problems.append(Problem(f"model {name!r} is named twice", where, code="FFT-161"))
         else:
             found.append(model)
     if len(found) < len(names):
@@ -117,9 +119,9 @@ def _chained(written: UnitTestFile, project: Project, models: list[Model], probl
     apart = [model for model in ordered[:-1] if model.name not in read]
     for model in apart:
         where = written.file.location(("models", models.index(model)))
-        message = f"model {model.name!r} is read by none of the others of the chain"
-        hint = "Name all models from the first to the last one, also those in between; leave out what is apart."
-        problems.append(Problem(message, where, hint))
+        message = f"model {model.name!r} is not an input of another model of the chain"
+        hint = "Name all models from the first to the last one, also those in between; remove unconnected models."
+        problems.append(Problem(message, where, hint, code="FFT-161"))
     return [] if apart else ordered
 
 
@@ -159,11 +161,11 @@ class _Expectations:
             if said.rows is None:
                 hint = "Write rows: [] if none are expected."
                 where = file.location(keys if is_list else ("cases", index, "name"))
-                self.problems.append(Problem(f"case {case.name!r} has no expect.rows", where, hint))
+                self.problems.append(Problem(f"case {case.name!r} has no expect.rows", where, hint, code="FFT-105"))
                 return None
             if name in found:
-                message = f"case {case.name!r} says twice what is expected of {name!r}"
-                self.problems.append(Problem(message, file.location(keys)))
+                message = f"case {case.name!r} has two expectations for {name!r}"
+                self.problems.append(Problem(message, file.location(keys), code="FFT-161"))
             found[name] = _rows(said, said.rows)
         return found
 
@@ -174,13 +176,15 @@ class _Expectations:
             return name
         where = self.written.file.location(keys)
         if len(names) == 1:
-            hint = f"Write {names[0]}, or leave it out: what is compared are the rows of the model that is tested."
+            hint = f"Write {names[0]}, or remove it: the rows of the tested model are compared."
             self.problems.append(
-                Problem(f"expect.relation {said.relation!r} is not the model {names[0]!r}", where, hint)
+                Problem(f"expect.relation {said.relation!r} is not the model {names[0]!r}", where, hint, code="FFT-161")
             )
         else:
             hint = nearest(name, names) or f"The chain has {', '.join(names)}."
-            self.problems.append(Problem(f"expect.relation {said.relation!r} is not a model of the chain", where, hint))
+            self.problems.append(
+                Problem(f"expect.relation {said.relation!r} is not a model of the chain", where, hint, code="FFT-113")
+            )
         return names[-1]
 
 
@@ -211,4 +215,6 @@ def _missing_inputs(test: UnitTest, models: Sequence[Model], project: Project) -
     for model in models:
         for node in not_given(project, model, given, seen):
             hint = "Write rows: [] and the types of its columns if it has no rows."
-            yield Problem(f"case {test.name!r} gives no rows for {str(node)!r}, which is read", test.location, hint)
+            yield Problem(
+                f"case {test.name!r} has no rows for the input {str(node)!r}", test.location, hint, code="FFT-161"
+            )

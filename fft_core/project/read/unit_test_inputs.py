@@ -57,7 +57,7 @@ class Fixtures:
             hint = nearest(name, known) or (
                 f"There are {', '.join(sorted(known))}." if known else "Fixtures are tests/fixtures/*.yml and *.csv."
             )
-            return Problem(f"fixture {name!r} does not exist", where, hint)
+            return Problem(f"fixture {name!r} does not exist", where, hint, code="FFT-113")
         if name not in self._read:
             self._read[name] = self._of([path for path in self._paths if path.stem == name])
         return self._read[name]
@@ -66,7 +66,9 @@ class Fixtures:
         path, *others = paths
         if others:
             message = f"fixture {path.stem!r} is also in {others[0].as_posix()}"
-            self._problems.append(Problem(message, Location(path), "Give each fixture a name of its own."))
+            self._problems.append(
+                Problem(message, Location(path), "Use another name for each fixture.", code="FFT-120")
+            )
             return None
         if path.suffix == ".csv":
             return Fixture(GivenRows((), CsvFile(path), Location(path)), {})
@@ -105,7 +107,7 @@ class InputReader:
             if isinstance(nodes, Problem):
                 self.problems.append(nodes)
             elif nodes in found:
-                self.problems.append(Problem(f"{text!r} is given twice: it is also called otherwise here", where))
+                self.problems.append(Problem(f"{text!r} is given twice, under two names", where, code="FFT-161"))
             elif (given := self._given(nodes, shape, where, (*at, "inputs", text, "fixture"))) is not None:
                 found[nodes] = given
         return found
@@ -138,8 +140,10 @@ class InputReader:
         joined: list[Mapping[str, object]] = []
         for name, fixture in zip(names, found, strict=True):
             if not isinstance(fixture.rows.rows, tuple):
-                hint = "Write its rows as YAML, or name it alone: the cells of a CSV have no types to join by."
-                self.problems.append(Problem(f"fixture {name!r} is a CSV, so it cannot be one of several", where, hint))
+                hint = "Write its rows as YAML, or use it alone: the cells of a CSV have no types to join by."
+                self.problems.append(
+                    Problem(f"fixture {name!r} is a CSV, so it cannot be one of several", where, hint, code="FFT-161")
+                )
                 return None
             joined += fixture.rows.rows
         types = {name: kind for fixture in found for name, kind in fixture.types.items()}
@@ -190,11 +194,11 @@ class InputNames:
             known = ", ".join(dict.fromkeys(str(node) for found in self._nodes.values() for node in found))
             it, reads = ("It reads", "does not read") if len(self._models) == 1 else ("They read", "do not read")
             hint = nearest(name, self._nodes) or (f"{it} {known}." if known else f"{it} nothing.")
-            return Problem(f"{self._said} {reads} {text!r}", where, hint)
+            return Problem(f"{self._said} {reads} {text!r}", where, hint, code="FFT-161")
         if len({self._place(node) for node in nodes}) > 1:
             hint = f"Write {' or '.join(str(node) for node in nodes)}."
             of = self._said.removeprefix("model ")
-            return Problem(f"{text!r} could be several inputs of {of}", where, hint)
+            return Problem(f"{text!r} could be several inputs of {of}", where, hint, code="FFT-161")
         return tuple(nodes)
 
     @property
@@ -209,14 +213,14 @@ class InputNames:
             return (name,) if name in names else (names[0],)
         if name == THIS and names:
             hint = f"Write {' or '.join(names)}."
-            return Problem(f"{text!r} could be the table of several models of the chain", where, hint)
-        hint = "Only incremental models and snapshots add to a table that is there."
+            return Problem(f"{text!r} could be the table of several models of the chain", where, hint, code="FFT-161")
+        hint = "Only incremental models and snapshots add to an existing table."
         if len(self._models) == 1:
-            return Problem(f"{self._said} replaces its table: {text!r} has no effect", where, hint)
+            return Problem(f"{self._said} replaces its table: {text!r} has no effect", where, hint, code="FFT-161")
         if name == THIS:
-            return Problem(f"{self._said} replace their tables: {text!r} has no effect", where, hint)
-        hint = f"Leave it out: its rows are those that it gives in the chain. {hint}"
-        return Problem(f"{text!r} is one of the models that are tested", where, hint)
+            return Problem(f"{self._said} replace their tables: {text!r} has no effect", where, hint, code="FFT-161")
+        hint = f"Remove it: its rows are computed in the chain. {hint}"
+        return Problem(f"{text!r} is one of the tested models", where, hint, code="FFT-161")
 
     def _names_of(self, node: str | SourceName) -> set[str]:
         return {node} if isinstance(node, str) else {str(node), self.project.sources[node].identifier}

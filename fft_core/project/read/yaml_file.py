@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Key = str | int
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_QUOTE = "Put it in quotes, as it stands there."
+_QUOTE = "Put it in quotes."
 _NUMBER = re.compile(r"[-+]?[0-9_]*\.?[0-9_]*([eE][-+]?[0-9]+)?")
 
 
@@ -65,11 +65,13 @@ def parse_yaml(text: str, path: Path, *, keep_digits: bool = False) -> YamlFile 
         lines = dict(_lines(node, ())) if node else {}
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        return Problem(f"invalid YAML: {error.problem}", Location(path, mark.line + 1 if mark else None))
+        return Problem(
+            f"invalid YAML: {error.problem}", Location(path, mark.line + 1 if mark else None), code="FFT-104"
+        )
     except (yaml.YAMLError, ValueError) as error:
-        return Problem(f"invalid YAML: {error}", Location(path))
+        return Problem(f"invalid YAML: {error}", Location(path), code="FFT-104")
     except RecursionError:
-        return Problem("invalid YAML: an anchor contains itself", Location(path))
+        return Problem("invalid YAML: an anchor contains itself", Location(path), code="FFT-104")
     finally:
         loader.dispose()
     return YamlFile(path, content, lines)
@@ -150,14 +152,19 @@ def _problem(complaint: Any, shape: Any, content: object, file: YamlFile, at: tu
             key, known = str(complaint["loc"][-1]), known_keys(shape, complaint["loc"][:-1])
             parent = ".".join(str(key) for key in (*at, *keys)[:-1]) or "the file"
             return Problem(
-                f"unknown key {key!r} in {parent}", where, nearest(key, known) or f"Known keys: {', '.join(known)}"
+                f"unknown key {key!r} in {parent}",
+                where,
+                nearest(key, known) or f"Known keys: {', '.join(known)}",
+                code="FFT-101",
             )
         case "missing":
-            return Problem(f"missing key {complaint['loc'][-1]!r}" + (f" in {name}" if name else ""), where)
+            return Problem(
+                f"missing key {complaint['loc'][-1]!r}" + (f" in {name}" if name else ""), where, code="FFT-105"
+            )
         case "model_type" | "model_attributes_type" | "dict_type":
-            return Problem(f"{name or 'the file'} must be a mapping", where)
+            return Problem(f"{name or 'the file'} must be a mapping", where, code="FFT-106")
         case "list_type":
-            return Problem(f"{name or 'the file'} must be a list", where)
+            return Problem(f"{name or 'the file'} must be a list", where, code="FFT-106")
         case "union_tag_invalid":
             context = complaint["ctx"]
             key = context["discriminator"].strip("'")
@@ -167,18 +174,19 @@ def _problem(complaint: Any, shape: Any, content: object, file: YamlFile, at: tu
                 f"unknown {key} {context['tag']!r}",
                 file.location((*at, *keys, key)),
                 hint or f"Known: {', '.join(known)}",
+                code="FFT-106",
             )
         case "literal_error":
             known = _literals(complaint["ctx"]["expected"])
             hint = nearest(str(complaint["input"]), known) or f"Known: {', '.join(known)}"
-            return Problem(f"{name}: unknown value {complaint['input']!r}", where, hint)
+            return Problem(f"{name}: unknown value {complaint['input']!r}", where, hint, code="FFT-106")
         case "string_type" if isinstance(complaint["input"], bool | int | float | date):
-            return Problem(f"{name} must be text, and YAML reads it as another kind of value", where, _QUOTE)
+            return Problem(f"{name} must be text, but YAML reads it as another type", where, _QUOTE, code="FFT-106")
         case "union_tag_not_found":
-            return Problem(f"missing key {complaint['ctx']['discriminator']} in {name}", where)
+            return Problem(f"missing key {complaint['ctx']['discriminator']} in {name}", where, code="FFT-105")
         case _:
             message = complaint["msg"].removeprefix("Value error, ")
-            return Problem(f"{name}: {message}" if name else message, where)
+            return Problem(f"{name}: {message}" if name else message, where, code="FFT-106")
 
 
 def _literals(expected: str) -> list[str]:

@@ -39,7 +39,9 @@ def remove_leftovers(root: Path | str, paths: Iterable[Path]) -> None:
         try:
             path.unlink(missing_ok=True)
         except OSError as error:
-            raise FftError(f"cannot be removed: {error.strerror}", where=Location(shown_path(root, path))) from error
+            raise FftError(
+                f"cannot be removed: {error.strerror}", where=Location(shown_path(root, path)), code="FFT-711"
+            ) from error
         for folder in path.parents:
             is_below = folder == cache or (folder != root and folder.is_relative_to(root))
             if not is_below or any(folder.iterdir()):

@@ -16,7 +16,7 @@ _FILES: Mapping[str, str] = {
 name: NAME
 version: "0.1.0"
 
-# What var('...') gives in templates; `fft build --vars big_order=100` overrides it.
+# The values of var('...') in templates; `fft build --vars big_order=100` overrides it.
 vars:
   big_order: 50
 
@@ -144,7 +144,7 @@ __pycache__/
 An FFT project: SQL and Python models, each of them a Dagster asset.
 
     fft build       build what must be built, with its checks
-    fft plan        say what would be built, and why
+    fft plan        show what would be built, and why
     fft dev         the Dagster UI
 
 | folder | what is in it |
@@ -173,7 +173,7 @@ def new_project(folder: Path | str, engine: str | None = None) -> tuple[Path, ..
     """
     folder = Path(folder).resolve()
     if folder.exists() and not folder.is_dir():
-        raise FftError(f"{folder} is a file, not a folder", hint="Name a new folder.")
+        raise FftError(f"{folder} is a file, not a folder", hint="Name a new folder.", code="FFT-311")
     files = {
         Path(name): text for name, text in project_files(folder.name or "shop", engine or default_engine()).items()
     }
@@ -183,14 +183,14 @@ def new_project(folder: Path | str, engine: str | None = None) -> tuple[Path, ..
     if in_the_way:
         names = ", ".join(map(str, in_the_way))
         hint = "Nothing was written. Name a new folder, or move these away."
-        raise FftError(f"{folder} has these already: {names}", hint=hint)
+        raise FftError(f"{folder} already has: {names}", hint=hint, code="FFT-311")
     try:
         for path, text in files.items():
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             with (folder / path).open("x", encoding="utf-8") as file:
                 file.write(text)
     except OSError as error:
-        raise FftError(f"{folder} cannot be written to: {error.strerror or error}") from error
+        raise FftError(f"{folder} cannot be written to: {error.strerror or error}", code="FFT-711") from error
     return tuple(files)
 
 

@@ -24,7 +24,7 @@ class LimitsShape(Shape):
     @model_validator(mode="after")
     def _in_order(self) -> LimitsShape:
         if self.warn is None and self.error is None:
-            raise ValueError("give warn, error, or both")
+            raise ValueError("set warn, error, or both")
         if self.warn is not None and self.error is not None and self.error < self.warn:
             raise ValueError(f"error ({self.error}) is below warn ({self.warn})")
         return self

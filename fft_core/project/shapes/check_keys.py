@@ -69,7 +69,7 @@ class CheckShape(Shape):
     @model_validator(mode="after")
     def _thresholds_fit(self) -> Self:
         if self.severity == "warn" and self.error_if is not None:
-            raise ValueError("error_if has no effect with severity: warn; take one of them out")
+            raise ValueError("error_if has no effect with severity: warn; remove one of them")
         if self.warn_if is not None and self.error_if is not None and self.error_if.is_below(self.warn_if):
             raise ValueError(f"warn_if ({self.warn_if}) is above error_if ({self.error_if}): it would never warn")
         return self

@@ -45,7 +45,7 @@ class UniqueShape(CheckShape):
 
 def _accepted(value: Any) -> Any:  # Any: any value of YAML
     if value is None:
-        raise ValueError("null is not a value to list: NULL passes anyway; a check of type not_null forbids it")
+        raise ValueError("null cannot be listed: NULL passes anyway; a check of type not_null forbids it")
     if isinstance(value, list | dict):
         raise ValueError(f"{value!r} is not a plain value; write it as a text")
     return str(value) if isinstance(value, date) else value
@@ -89,7 +89,7 @@ class RowCountBetweenShape(CheckShape):
         for short, name in (("min", "min_rows"), ("max", "max_rows")):
             if isinstance(content, dict) and short in content:
                 if name in content:
-                    raise ValueError(f"{short} and {name} are one: give one of them")
+                    raise ValueError(f"{short} and {name} are the same setting: set one of them")
                 content = {name if key == short else key: value for key, value in content.items()}
         return content
 
@@ -118,11 +118,11 @@ class GreaterEqualShape(CheckShape):
 def _in_order(minimum: Any, maximum: Any) -> None:  # Any: numbers, or times
     """Raise ValueError if both bounds are missing, or not in order."""
     if minimum is None and maximum is None:
-        raise ValueError("give min, max, or both")
+        raise ValueError("set min, max, or both")
     if minimum is None or maximum is None:
         return
     if isinstance(minimum, datetime) != isinstance(maximum, datetime):
-        raise ValueError("min and max are of two kinds: give two numbers, or two dates")
+        raise ValueError("min and max have two types: set two numbers, or two dates")
     if maximum < minimum:
         raise ValueError(f"max ({maximum}) is below min ({minimum})")
 
@@ -253,7 +253,7 @@ class ColumnTypesShape(CheckShape):
     def _each_once(self) -> ColumnTypesShape:
         twice = [name for name, count in Counter(map(str.lower, self.columns)).items() if count > 1]
         if twice:
-            raise ValueError(f"the column {twice[0]!r} is promised twice, in two cases of letters")
+            raise ValueError(f"the column {twice[0]!r} is declared twice, in upper and lower case")
         return self
 
     def rule(self) -> m.Rule:
@@ -277,11 +277,11 @@ class DriftShape(CheckShape):
     @model_validator(mode="after")
     def _measure_fits(self) -> DriftShape:
         if self.column is None and self.measure not in (None, "row_count"):
-            raise ValueError(f"{self.measure} is measured of a column: give column")
+            raise ValueError(f"{self.measure} is a measure of a column: set column")
         if self.column is not None and self.measure is None:
-            raise ValueError("give measure: mean, null_share or distinct of the column")
+            raise ValueError("set measure to mean, null_share or distinct")
         if self.column is not None and self.measure == "row_count":
-            raise ValueError("row_count is that of the table: take column out, or measure mean, null_share or distinct")
+            raise ValueError("row_count measures the table: remove column, or measure mean, null_share or distinct")
         return self
 
     def rule(self) -> m.Rule:
@@ -362,7 +362,7 @@ class AssetCheckShape(CheckShape):
     @model_validator(mode="after")
     def _is_gate(self) -> Self:
         if not self.gate:
-            raise ValueError("gate: false says nothing: Dagster runs the check by itself; take the entry out")
+            raise ValueError("gate: false has no effect: Dagster runs the check by itself; remove the entry")
         given = [key for key in ("severity", "warn_if", "error_if") if key in self.model_fields_set]
         if given:
             raise ValueError(f"{given[0]} has no effect: the result of the check says whether it warns or fails")

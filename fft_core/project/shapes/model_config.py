@@ -218,7 +218,7 @@ class ConstraintShape(Shape):
         if (self.type == "foreign_key") != (self.to is not None) or (self.to_columns and not self.to):
             raise ValueError("`to` is for constraints of type foreign_key, which need it")
         if self.to_columns and len(self.to_columns) != len(self.columns):
-            raise ValueError("columns and to_columns are pairs: give as many of both")
+            raise ValueError("columns and to_columns are pairs: set as many of both")
         return self
 
     def attachment(self, node: str) -> m.Attachment:
@@ -244,7 +244,7 @@ _Privilege: TypeAlias = Annotated[str, Field(pattern="^[a-z]+$")]
 
 
 class ServeShape(Shape):
-    """How the rows of a model are served over HTTP."""
+    """The settings for serving the rows of a model over HTTP."""
 
     enabled: bool = True
     """Whether `fft serve` serves the rows."""
@@ -279,7 +279,7 @@ class PlacedKeys(StepKeys, SettingsShape):
     @model_validator(mode="after")
     def _one_catalog(self) -> PlacedKeys:
         if self.catalog and self.database and self.catalog != self.database:
-            raise ValueError("catalog and database are two names for one thing: give one of them")
+            raise ValueError("catalog and database are two names for the same setting: set one of them")
         return self
 
     @field_validator("tags", "owners", mode="before", check_fields=False)

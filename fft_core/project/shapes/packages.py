@@ -38,12 +38,12 @@ class PackageShape(Shape):
     @model_validator(mode="after")
     def _one_origin(self) -> PackageShape:
         if (self.path is None) == (self.git is None):
-            raise ValueError("give exactly one of path and git")
+            raise ValueError("set exactly one of path and git")
         said = [key for key in ("branch", "tag", "rev", "ref") if getattr(self, key) is not None]
         if self.path is not None and (said or self.subdir is not None):
             raise ValueError(f"{(said or ['subdir'])[0]} is for git packages")
         if len(said) > 1:
-            raise ValueError(f"give one of {', '.join(said)}")
+            raise ValueError(f"set one of {', '.join(said)}")
         return self
 
     @property

@@ -53,14 +53,14 @@ class RuleShape(Shape):
     @model_validator(mode="after")
     def _one_selection(self) -> RuleShape:
         if (self.select is None) == (self.checks is None):
-            raise ValueError("give one of select (models and seeds) and checks")
+            raise ValueError("set one of select (models and seeds) and checks")
         return self
 
 
 def _secret(text: str) -> str:
     """Return the name of a variable, or a glob that is narrower than "all of them". Raises ValueError."""
     if not re.sub(r"\[[^\]]*\]|[*?]", "", text).strip() or text.strip() != text:
-        raise ValueError(f"{text!r} names no variable; write a name, or a glob such as CRM_*")
+        raise ValueError(f"{text!r} is not a name of variables; write a name, or a glob such as CRM_*")
     return text
 
 

@@ -84,7 +84,7 @@ class ReconcileRatioShape(TotalsShape):
     @model_validator(mode="after")
     def _bounds_in_order(self) -> ReconcileRatioShape:
         if self.min_ratio is None and self.max_ratio is None:
-            raise ValueError("give min_ratio, max_ratio, or both")
+            raise ValueError("set min_ratio, max_ratio, or both")
         if self.min_ratio is not None and self.max_ratio is not None and self.max_ratio < self.min_ratio:
             raise ValueError(f"max_ratio ({self.max_ratio}) is below min_ratio ({self.min_ratio})")
         return self

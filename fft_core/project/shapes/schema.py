@@ -44,7 +44,7 @@ class RetriesShape(Shape):
     @model_validator(mode="after")
     def _what_varies_is_there(self) -> RetriesShape:
         if self.delay is None and (self.backoff or self.jitter):
-            raise ValueError(f"{'backoff' if self.backoff else 'jitter'} changes the delay: give delay, in seconds")
+            raise ValueError(f"{'backoff' if self.backoff else 'jitter'} changes the delay: set delay, in seconds")
         return self
 
 
@@ -74,7 +74,7 @@ class StepKeys(Shape):
     @model_validator(mode="after")
     def _one_limit(self) -> StepKeys:
         if self.pool and self.concurrency_key and self.pool != self.concurrency_key:
-            raise ValueError("pool and concurrency_key are two names for one limit: give one of them")
+            raise ValueError("pool and concurrency_key are two names for the same limit: set one of them")
         return self
 
     def step(self) -> m.StepSettings:

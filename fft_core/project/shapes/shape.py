@@ -112,7 +112,7 @@ def _owner(text: str) -> str:
 
 def _name(text: str) -> str:
     if visible_line(text) != text:
-        raise ValueError(f"{visible_line(text)!r} has a control character in it, or one that is not seen")
+        raise ValueError(f"{visible_line(text)!r} contains a control character or an invisible character")
     return text
 
 
@@ -125,7 +125,7 @@ def _finite(value: Any, read: ValidatorFunctionWrapHandler) -> Any:  # Any: any 
         raise ValueError(f"{str(value).lower()} is not a number (YAML reads yes and no as true and false)")
     number = read(value)
     if isinstance(number, float) and not math.isfinite(number):
-        raise ValueError("a finite number is wanted: .nan and .inf are none")
+        raise ValueError("must be a finite number, not .nan or .inf")
     return value if isinstance(value, int) else number  # a large integer is not the nearest float
 
 

@@ -70,7 +70,7 @@ class DataVersionShape(Shape):
     @model_validator(mode="after")
     def _exactly_one(self) -> DataVersionShape:
         if sum(value is not None for value in (self.loaded_at_field, self.query, self.digest_max_rows)) != 1:
-            raise ValueError("give exactly one of loaded_at_field, query and digest_max_rows")
+            raise ValueError("set exactly one of loaded_at_field, query and digest_max_rows")
         return self
 
 
@@ -99,7 +99,7 @@ class SourceFreshnessShape(Shape):
     @model_validator(mode="after")
     def _limits_in_order(self) -> SourceFreshnessShape:
         if self.warn_after is None and self.error_after is None:
-            raise ValueError("give warn_after, error_after, or both")
+            raise ValueError("set warn_after, error_after, or both")
         if self.warn_after and self.error_after and self.error_after.time() < self.warn_after.time():
             raise ValueError("error_after is shorter than warn_after")
         return self

@@ -137,13 +137,13 @@ class StreamShape(ModelConfigShape):
     def _has_what_its_sink_needs(self) -> StreamShape:
         for name in _NO_EFFECT:
             if name in self.model_fields_set:
-                raise ValueError(f"{name!r} has no effect on a stream: its sink and key say what becomes of events")
+                raise ValueError(f"{name!r} has no effect on a stream: use its sink and key")
         if self.sink == "sessions" and not (self.key and self.event_time and self.gap):
             raise ValueError("sink sessions needs key, event_time and gap, as in gap: 30 minutes")
         if self.sink != "sessions" and (self.gap is not None or self.measures):
             raise ValueError("gap and measures are for sink sessions")
         if self.sink == "upsert" and not self.key:
-            raise ValueError("sink upsert needs key: the columns that tell rows apart")
+            raise ValueError("sink upsert needs key: the columns that identify a row")
         if self.sink == "append" and self.key:
             raise ValueError("key is for the sinks upsert and sessions; append adds each event as a row")
         if self.event_time is None and (self.allowed_lateness is not None or self.max_ahead is not None):

@@ -34,7 +34,7 @@ class FixtureShape(Shape):
     @model_validator(mode="after")
     def _rows_or_csv(self) -> FixtureShape:
         if (self.rows is None) == (self.csv is None):
-            raise ValueError("give either rows or csv")
+            raise ValueError("set either rows or csv")
         return self
 
 
@@ -53,7 +53,7 @@ class GivenShape(Shape):
     @model_validator(mode="after")
     def _one_of_them(self) -> GivenShape:
         if sum(said is not None for said in (self.rows, self.csv, self.fixture)) != 1:
-            raise ValueError("give either rows or csv, or a fixture")
+            raise ValueError("set either rows or csv, or a fixture")
         return self
 
 

@@ -85,7 +85,7 @@ def _found(check: Check, found: CheckRunResult) -> CheckOutcome:
 
 def _not_found(check: Check, node: NodeRunResult | None) -> CheckOutcome:
     if node is None or node.error is None:
-        return _outcome(check, "not_run", "its turn did not come")
+        return _outcome(check, "not_run", "the run ended before it")
     return _outcome(check, "error", node.error.message)
 
 

@@ -18,17 +18,18 @@ _PROJECT_FILE = Path("project.yml")
 
 @dataclass(frozen=True)
 class Finding:
-    """A finding of a rule; `where` is relative to the project's folder."""
+    """A finding of a rule; `where` is relative to the project's folder. Only problems of the project have a `code`."""
 
     rule: str
     level: Level
     message: str
     where: Location
     hint: str | None = None
+    code: str | None = None
 
     def __str__(self) -> str:
         hint = f"\n    hint: {self.hint}" if self.hint else ""
-        return f"{self.where}: {self.level}: {self.message} [{self.rule}]{hint}"
+        return f"{self.where}: {self.level}: {self.message} [{self.code or self.rule}]{hint}"
 
     def to_json(self) -> dict[str, Any]:
         """Return the plain values that `fft ci-check --json` prints."""
@@ -39,6 +40,7 @@ class Finding:
             "file": self.where.path.as_posix(),
             "line": self.where.line,
             "hint": self.hint,
+            "code": self.code,
         }
 
 
@@ -77,7 +79,7 @@ def _findings(rule: str, level: Level, problems: Iterable[Problem]) -> Iterator[
         where = problem.where or Location(_PROJECT_FILE)
         if where.path.is_absolute():  # the project's folder itself, if it has no project.yml
             where = Location(_PROJECT_FILE)
-        yield Finding(rule, level, problem.message, where, problem.hint)
+        yield Finding(rule, level, problem.message, where, problem.hint, problem.code if rule == INVALID else None)
 
 
 def _sorted(findings: Iterable[Finding]) -> tuple[Finding, ...]:
@@ -88,7 +90,9 @@ def _unknown_settings(project: Project, names: Sequence[str]) -> Iterator[Proble
     for name in project.lint:
         if name not in names:
             hint = nearest(name, names) or f"Rules: {', '.join(names)}."
-            yield Problem(f"lint: {name!r} is not a rule that can be set", _location(project.root, name), hint)
+            yield Problem(
+                f"lint: {name!r} is not a rule that can be set", _location(project.root, name), hint, code="FFT-101"
+            )
 
 
 def _location(root: Path, rule: str) -> Location:

@@ -37,7 +37,7 @@ class LintRule:
 
 
 def _unreadable_sql(reading: Reading) -> Iterator[Problem]:
-    hint = "Where the database understands it, write lint: {unreadable-sql: off} into project.yml."
+    hint = "If the database accepts it, set lint: {unreadable-sql: off} in project.yml."
     for problem in reading.unreadable:
         yield Problem(problem.message, problem.where, hint)
 
@@ -108,7 +108,7 @@ def _hard_coded_relations(reading: Reading) -> Iterator[Problem]:
                 call, does = f"source({group!r}, {table!r})", "does not see it change"
             case None:
                 continue
-        message = f"{written} is written out: {model.name} {does}, and is built every time"
+        message = f"{written} is not read by ref() or source(): {model.name} {does}, and is always built"
         yield Problem(message, reading.location_of(model, written.name), f"Write {{{{ {call} }}}}.")
 
 
@@ -125,7 +125,7 @@ def _sources_that_are_models(reading: Reading) -> Iterator[Problem]:
     for name, source in reading.project.sources.items():
         model = models.get(reading.relations[name])
         if model is not None:
-            message = f"source {name} is the model {model}: what reads it does not wait for the model"
+            message = f"source {name} is the model {model}: models that read it do not wait for the model"
             yield Problem(message, source.location, f"Read it by ref({model!r}).")
 
 
@@ -138,7 +138,7 @@ def _unset_variables(reading: Reading) -> Iterator[Problem]:
         for name, line in _variables_without_default(text, jinja):
             if name not in project.variables:
                 hint = nearest(name, project.variables) or "Set it under `vars` in project.yml, or give a default."
-                yield Problem(f"var({name!r}) is not set, and becomes the text None", Location(path, line), hint)
+                yield Problem(f"var({name!r}) is not set, and is rendered as None", Location(path, line), hint)
 
 
 def _variables_without_default(text: str, jinja: jinja2.Environment) -> Iterator[tuple[str, int]]:
@@ -163,7 +163,7 @@ def _stars_over_sources(reading: Reading) -> Iterator[Problem]:
         model = reading.project.models[name]
         if model.sources and trees[0].is_star and not model.is_ephemeral:
             read = ", ".join(map(str, model.sources))
-            message = f"{name} takes all columns of its sources: it changes with {read}"
+            message = f"{name} selects all columns of its inputs: it changes with {read}"
             yield Problem(message, model.location, "Name the columns.")
 
 
@@ -176,7 +176,7 @@ def _unused_sources(reading: Reading) -> Iterator[Problem]:
         seed = project.seed_behind(name)  # a check that is declared for the source then belongs to the seed
         is_checked = any(check.location.path == source.location.path for check in project.checks_of(seed or name))
         if name not in used and not is_checked:
-            yield Problem(f"no model reads source {name}, and nothing checks it", source.location, "Take it out.")
+            yield Problem(f"no model reads source {name}, and nothing checks it", source.location, "Remove it.")
 
 
 def _unused_macros(reading: Reading) -> Iterator[Problem]:
@@ -184,13 +184,13 @@ def _unused_macros(reading: Reading) -> Iterator[Problem]:
     used = frozenset[str]().union(*(body.macros for body in bodies))
     for name, where in reading.macros.items():
         if name not in used:
-            yield Problem(f"no model uses the macro {name}", where, "Take it out.")
+            yield Problem(f"no model uses the macro {name}", where, "Remove it.")
 
 
 def _unused_ephemeral_models(reading: Reading) -> Iterator[Problem]:
     for name, model in reading.project.models.items():
         if model.is_ephemeral and not reading.project.read_by(name):
-            hint = "Take it out, or make it a view."
+            hint = "Remove it, or make it a view."
             yield Problem(f"{name} is ephemeral, and nothing reads it: it has no effect", model.location, hint)
 
 
@@ -218,7 +218,7 @@ def _place(root: Path, path: Path) -> Location:
 RULES: Mapping[str, LintRule] = {
     "unreadable-sql": LintRule("error", "The SQL of a model cannot be parsed.", _unreadable_sql),
     "unknown-column": LintRule(
-        "warning", "A check, a key or `requires` names a column that is not there.", _unknown_columns
+        "warning", "A check, a key or `requires` names a column that does not exist.", _unknown_columns
     ),
     "hard-coded-relation": LintRule(
         "warning", "A model names a relation of the project without ref() or source().", _hard_coded_relations

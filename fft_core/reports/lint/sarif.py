@@ -22,4 +22,4 @@ def sarif_report(findings: Iterable[Finding], root: Path) -> dict[str, Any]:
 def _result(finding: Finding) -> SarifResult:
     text = f"{finding.message}\n{finding.hint}" if finding.hint else finding.message
     # a finding on another line is the same one: lines move if other lines are edited
-    return SarifResult(finding.rule, finding.level, text, finding.where, identity=finding.message)
+    return SarifResult(finding.rule, finding.level, text, finding.where, finding.message, finding.code)

@@ -216,7 +216,7 @@ def _source_of(project: Project, model: Model) -> str:
     try:
         return project.file(model.path).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise ArtifactError(f"cannot read {model.path}: {error}") from error
+        raise ArtifactError(f"cannot read {model.path}: {error}", code="FFT-711") from error
 
 
 def _groups(pages: list[Page]) -> list[tuple[str, list[Page]]]:

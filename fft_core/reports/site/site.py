@@ -72,7 +72,7 @@ def write_site(folder: Path, texts: Mapping[str, str]) -> None:
     others = [folder / name for name in texts if _is_others(folder / name) and not (is_ours and name.endswith(".json"))]
     if others:
         hint = "Choose another folder with --out, or move the file away."
-        raise ArtifactError(f"{others[0]} was not written by fft docgen, and is left as it is", hint=hint)
+        raise ArtifactError(f"{others[0]} was not written by fft docgen, and is kept", hint=hint, code="FFT-311")
     for name, text in texts.items():
         write_text_file(folder / name, text)
     old = [path for kind in FOLDERS for path in (folder / kind).glob("*.html")]
@@ -85,7 +85,7 @@ def _remove(path: Path) -> None:
     try:
         path.unlink()
     except OSError as error:
-        raise ArtifactError(f"cannot take {path} away: {error.strerror}") from error
+        raise ArtifactError(f"cannot remove {path}: {error.strerror}", code="FFT-711") from error
 
 
 def _is_others(path: Path) -> bool:
@@ -95,4 +95,4 @@ def _is_others(path: Path) -> bool:
     except (FileNotFoundError, NotADirectoryError):  # for NotADirectoryError, the error of the write says more
         return False
     except OSError as error:
-        raise ArtifactError(f"cannot read {path}: {error.strerror}") from error
+        raise ArtifactError(f"cannot read {path}: {error.strerror}", code="FFT-711") from error

@@ -67,7 +67,7 @@ def _known(project: Project, text: str) -> str:
     name = model_name(text)
     if name not in project.models and name not in project.seeds:
         hint = nearest(name, [*project.models, *project.seeds])
-        raise RequestError(f"{LISTED} names {text!r}, which is not a model or seed", hint=hint)
+        raise RequestError(f"{LISTED} names {text!r}, which is not a model or seed", hint=hint, code="FFT-301")
     return name
 
 
@@ -196,7 +196,9 @@ def _before(now: Project, changes: Changes, packages: Mapping[str, Changes | Non
     from fft_core.project.read.reader import Reader  # it imports the parsers
 
     if _PROJECT in changes.files - changes.earlier:
-        raise ProjectError([Problem("there was no such file: the project is new", Location(_PROJECT))])
+        raise ProjectError(
+            [Problem("the commit has no such file: the project is new", Location(_PROJECT), code="FFT-102")]
+        )
     with tempfile.TemporaryDirectory(prefix="fft-commit-") as folder:
         seeds = seeds_folder(now.root, now.environment)
         root = _restored(changes, find_files(now.root, seeds), Path(folder))

@@ -67,11 +67,13 @@ def changes_since(root: Path, ref: str, kept: Path) -> Changes:
     root = root.resolve()
     repository = os.fsdecode(_git(root, "rev-parse", "--show-toplevel")).rstrip("\n")
     if _run(root, "check-ignore", "--quiet", "--", kept.as_posix()).returncode == 0:
-        raise FftError(f"git ignores {kept}: it cannot say what changed", hint="Take the folder out of .gitignore.")
+        raise FftError(
+            f"git ignores {kept}, so changes cannot be found", hint="Remove the folder from .gitignore.", code="FFT-304"
+        )
     found = _run(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
     if found.returncode != 0:
         hint = "Name a commit, branch or tag. In a shallow clone it may have to be fetched first: git fetch --unshallow"
-        raise RequestError(f"git knows no commit {ref!r}", hint=hint)
+        raise RequestError(f"git has no commit {ref!r}", hint=hint, code="FFT-304")
     commit = found.stdout.decode().strip()
     differ, added = (frozenset(_differing(root, commit, filter_)) for filter_ in ("", "A"))
     new = _paths(_git(root, "ls-files", "--others", "--exclude-standard", "-z", "--", "."))
@@ -95,7 +97,7 @@ def _git(root: Path, *arguments: str, given: bytes = b"", index: Path | None = N
     said = os.fsdecode(ended.stderr).strip().splitlines() or [f"it ended with {ended.returncode}"]
     message = f"git cannot say what changed in {root}: {said[0].removeprefix('fatal: ')}"
     hint = "--changed-since needs a project in a git repository, or FF_CI_CHANGED_MODELS with the models' names."
-    raise FftError(message, hint=hint)
+    raise FftError(message, hint=hint, code="FFT-304")
 
 
 def _run(
@@ -105,4 +107,6 @@ def _run(
         return run_git(root, *arguments, given=given, index=index)
     except OSError as error:
         hint = "Install git, or name the changed models in FF_CI_CHANGED_MODELS."
-        raise FftError(f"--changed-since asks git, which cannot be run: {error.strerror}", hint=hint) from error
+        raise FftError(
+            f"--changed-since asks git, which cannot be run: {error.strerror}", hint=hint, code="FFT-304"
+        ) from error

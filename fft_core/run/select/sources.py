@@ -32,6 +32,8 @@ def _matching(project: Project, term: str) -> list[Source]:
     if not found and not any(mark in pattern for mark in "*?["):
         known = {*map(str, project.sources), *(name.group for name in project.sources)}
         raise RequestError(
-            f"{term!r} is not a source", hint=nearest(pattern, known) or "As in crm, crm.users or tag:crm."
+            f"{term!r} is not a source",
+            hint=nearest(pattern, known) or "As in crm, crm.users or tag:crm.",
+            code="FFT-301",
         )
     return found

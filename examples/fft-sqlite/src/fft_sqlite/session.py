@@ -131,7 +131,9 @@ class SqliteSession(BaseSession):
 
     def create_schema(self, relation: Relation) -> None:
         if relation.schema not in (None, "main"):
-            raise EngineError(f"there is no schema {relation.schema!r}: a file of SQLite is one schema, 'main'")
+            raise EngineError(
+                f"the schema {relation.schema!r} does not exist: a SQLite file has one schema, 'main'", code="FFT-607"
+            )
 
     @contextmanager
     def turn(self) -> Iterator[None]:
@@ -181,7 +183,7 @@ class SqliteSession(BaseSession):
         end = time.monotonic() + self._timeout
         while True:
             if self._cancelled.is_set():
-                raise EngineError("the statement was interrupted")
+                raise EngineError("the statement was interrupted", code="FFT-604")
             try:
                 return call()
             except sqlite3.OperationalError as error:
@@ -195,9 +197,9 @@ class SqliteSession(BaseSession):
             yield
         except sqlite3.OperationalError as error:
             if _code(error) == "SQLITE_INTERRUPT":
-                raise EngineError("the statement was interrupted") from error
+                raise EngineError("the statement was interrupted", code="FFT-604") from error
             if _is_busy(error):
-                said = f"another session writes to the database for more than {self._timeout:g} s"
+                said = f"another session has been writing to the database for more than {self._timeout:g} s"
                 raise BusyError(said, hint="Wait for that run, or end it.") from error
             raise _rejected(error, sql) from error
         except (sqlite3.Error, sqlite3.Warning, ValueError) as error:  # two statements, a text that is not Unicode
@@ -220,7 +222,7 @@ def _folded(name: str) -> str:
 
 
 def _rejected(error: Exception, sql: str) -> StatementError:
-    """Say what is wrong, and where if what SQLite names stands there only once: it tells no place."""
+    """Return the error; it has a position if the text that SQLite names occurs only once."""
     said = str(error)
     named = re.match(r'near "(.+)": |no such (?:column|function|table): (\S+)', said)
     token = (named[1] or named[2]) if named else ""

@@ -44,7 +44,7 @@ class SqliteSpelling(Spelling):
         if isinstance(value, float) and math.isinf(value):
             return "9e999" if value > 0 else "-9e999"
         if isinstance(value, float) and math.isnan(value):
-            raise EngineError("SQLite has no NaN", hint="Give NULL instead.")
+            raise EngineError("SQLite has no NaN", hint="Give NULL instead.", code="FFT-606")
         return super().literal(value)
 
     def timestamp(self, value: datetime) -> str:

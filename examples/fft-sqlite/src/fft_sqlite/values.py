@@ -41,7 +41,7 @@ _ARROW = {
 
 
 class SqliteTypes(StandardTypes):
-    """Types by what is in their names, as SQLite reads them; what is neither a number nor a time is text."""
+    """Types by their names, as SQLite reads them; all types except numbers and times are text."""
 
     def __init__(self) -> None:
         super().__init__(SPELLING, _WORDS)
