@@ -85,6 +85,7 @@ class RowsQuery:
         order: Columns, with whether they are descending; NULL comes last in both directions.
         by_row_number: Whether equal rows are ordered by their place in the table, and the answer has key texts.
         limit: The number of rows; None for all.
+        never_null: Columns without NULL: an index in the default order serves them in both directions.
         count_where: The condition of the rows that are counted in the same statement; None: nothing is counted.
     """
 
@@ -96,6 +97,7 @@ class RowsQuery:
     has_keys: bool = False
     by_row_number: bool = False
     limit: int | None = None
+    never_null: frozenset[str] = frozenset()
     count_where: str | None = None
 
 
@@ -168,7 +170,10 @@ def rows_sql(query: RowsQuery, source: str, spelling: Spelling, row_number: str)
 
 
 def _order(query: RowsQuery, spelling: Spelling, row_number: str) -> str:
-    terms = [f"{spelling.quoted(name)}{' desc' if down else ''} nulls last" for name, down in query.order]
+    terms = [
+        f"{spelling.quoted(name)}{' desc' if down else ''}{'' if name in query.never_null else ' nulls last'}"
+        for name, down in query.order
+    ]
     if query.by_row_number:
         terms.append(row_number)
     return f" order by {', '.join(terms)}" if terms else ""

@@ -212,6 +212,7 @@ def question(
         has_keys=limit is not None,
         by_row_number=not tells_apart and limit is not None,
         limit=None if limit is None else limit + 1,
+        never_null=visible.never_null,
         count_where=counted if asked.counts and counted and limit is not None else None,
     )
     return Question(query, digest, cursor, asked)
