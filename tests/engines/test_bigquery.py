@@ -223,7 +223,7 @@ def test_credentials_that_are_not_there(tmp_path: Path, monkeypatch: pytest.Monk
     settings = {"project": "p", "dataset": "d", "retry_seconds": 0}
     with pytest.raises(ConnectError, match="cannot sign in to BigQuery"):
         open_session("bigquery", settings)
-    with pytest.raises(ConnectError, match="the key file .* does not exist"):
+    with pytest.raises(ConnectError, match=r"the key file .* does not exist"):
         open_session("bigquery", {**settings, "keyfile": str(tmp_path / "key.json")})
     (tmp_path / "key.json").write_text('{"type": "service_account", "private_key": "hunter2"}')
     with pytest.raises(ConnectError, match="is not a key of a service account") as caught:
