@@ -29,8 +29,8 @@ from fft_core.engines.reading import (
 from fft_core.engines.spec.registry import spec_of
 from fft_core.errors import ArtifactError
 from fft_core.project.model import Project
+from fft_core.project.places import planned_places
 from fft_core.warehouse.records import TABLE
-from fft_core.warehouse.warehouse import planned_places
 from fft_serve.problems import ProblemError
 
 
