@@ -54,6 +54,7 @@ TOUCH_DAGSTER_CORE = {
     "fft_dagster.storage.step_seconds",
     "fft_dagster.storage.wal_watchdog",
     "fft_dagster.execution.executor",
+    "fft_dagster.celery.launcher",
     "fft_dagster.execution.run_storage",
     "fft_dagster.execution.steps",
     "fft_dagster.execution.unchanged",
