@@ -59,22 +59,16 @@ def pytest_configure(config: pytest.Config) -> None:
 # Tests that share expensive fixtures, by prefixes of their names: one process of xdist runs all of them. Its own mark
 # for that, xdist_group, has no effect: pytest 9.2 does not read the names that xdist 3.8 sets.
 TOGETHER = (
-<<<<<<< HEAD
     ("tests/example/test_marts_against_parquet.py::",),
     ("tests/cli/test_dev_command.py::test_in_the_ui_",),
     ("tests/prefect/",),
+    ("tests/serve/test_stack.py::",),
     (  # one server of Spark
         "tests/engines/test_contract.py::TestSpark::",
         "tests/engines/test_spark.py::",
         "tests/engines/test_projects_on_spark.py::",
         "tests/skip/test_skips_on_spark.py::",
     ),
-=======
-    "tests/example/test_marts_against_parquet.py::",
-    "tests/cli/test_dev_command.py::test_in_the_ui_",
-    "tests/prefect/",
-    "tests/serve/test_stack.py::",
->>>>>>> 2fcf8b25
 )
 
 
