@@ -107,7 +107,7 @@ def test_a_wrong_claim_fails_either_way() -> None:
     """A level that works and is claimed not to; the other way is any failure."""
     from fft_core.testing.claims import expect
 
-    with pytest.raises(pytest.fail.Exception, match=r"claimed as 'no: too old', and it works"):
+    with pytest.raises(pytest.fail.Exception, match=r"claimed as 'no: too old', but it works"):
         expect(No("too old"), "the level 'reads'", lambda: None)
     with pytest.raises(pytest.xfail.Exception, match="too old"):
         expect(No("too old"), "the level 'reads'", _fails)
