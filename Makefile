@@ -4,11 +4,12 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 BIN := .venv/bin
 READY := .venv/ready-$(shell cat requirements.lock pyproject.toml | cksum | cut -d' ' -f1)
 
-.PHONY: help example dev test sweep bench docs docs-serve docs-site functions lint types lock clean
+.PHONY: help example dev stack test sweep bench docs docs-serve docs-site functions lint types lock clean
 
 help:
 	@echo "make example   build the example project through Dagster, on DuckDB"
 	@echo "make dev       open the Dagster UI on the example project"
+	@echo "make stack     Postgres, Redis, Dagster, two workers and the API as processes; builds the example project"
 	@echo "make test      lint, types and all the tests"
 	@echo "make sweep     the property tests and kill tests with many more examples"
 	@echo "make bench     measure, and write docs/concepts/benchmarks.md"
@@ -42,6 +43,10 @@ example: $(READY)
 dev: $(READY)
 	@$(BIN)/fft dev example_project
 
+# The parts of deploy/compose.yaml without Docker, until Ctrl-C; STACK="--workers 3 --project ../shop --env prod"
+stack: $(READY)
+	@$(BIN)/python -m tools.stack --build $(STACK)
+
 lint: $(READY)
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/python tools/prose.py
 
@@ -55,7 +60,7 @@ test: lint types
 
 # The property tests and kill tests with many more examples; FFT_SWEEP_SEED=1 tries others
 sweep: $(READY)
-	@FFT_SWEEP=5 $(BIN)/pytest -n auto tests/skip tests/increments tests/selection tests/engines tests/streaming
+	@FFT_SWEEP=5 $(BIN)/pytest -n auto tests/skip tests/increments tests/selection tests/engines tests/streaming tests/serve
 
 bench: $(READY)
 	@$(BIN)/python benchmarks/bench.py --write docs/concepts/benchmarks.md

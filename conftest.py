@@ -62,6 +62,7 @@ TOGETHER = (
     ("tests/example/test_marts_against_parquet.py::",),
     ("tests/cli/test_dev_command.py::test_in_the_ui_",),
     ("tests/prefect/",),
+    ("tests/serve/test_stack.py::",),
     (  # one server of Spark
         "tests/engines/test_contract.py::TestSpark::",
         "tests/engines/test_spark.py::",

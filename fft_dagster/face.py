@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from fft_core.project.model import Check
     from fft_core.run.check_history import CheckHistory
     from fft_core.run.outcomes import RunEvent
+    from fft_core.run.past_runs import PastRun
     from fft_core.run.work import Work
 
 
@@ -50,6 +51,26 @@ class DagsterFace:
         from fft_dagster.runs.history import read_history  # imports Dagster, which costs a second
 
         return read_history(project, checks, least)
+
+    def past_runs(self, project: Project, limit: int, before: str | None) -> Sequence[PastRun]:
+        """Return the newest runs, or those before a run. Raises FftError if they cannot be read."""
+        from fft_dagster.runs.instance import has_history
+
+        if not has_history(project.root):
+            return []
+        from fft_dagster.runs.past import past_runs  # imports Dagster, which costs a second
+
+        return past_runs(project, limit, before)
+
+    def past_run(self, project: Project, run_id: str) -> PastRun | None:
+        """Return a run with the status of each node; None if there is none. Raises FftError if it cannot be read."""
+        from fft_dagster.runs.instance import has_history
+
+        if not has_history(project.root):
+            return None
+        from fft_dagster.runs.past import past_run  # imports Dagster, which costs a second
+
+        return past_run(project, run_id)
 
     def history(self) -> Path:
         """Return the folder of a project's instance, relative to the project."""

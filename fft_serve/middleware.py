@@ -61,7 +61,7 @@ class Around:
     async def _limited(self, scope: Scope, receive: Receive, send: Send) -> None:
         length = Headers(scope=scope).get("content-length", "")
         too_large = ProblemError("too_large", f"the body is larger than {self._body_bytes} bytes")
-        if length.isdigit() and int(length) > self._body_bytes:
+        if length.isascii() and length.isdigit() and int(length) > self._body_bytes:
             await problem_response(too_large, Request(scope))(scope, receive, send)
             return
         read = 0

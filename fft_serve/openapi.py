@@ -10,10 +10,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from fft_core.version import VERSION
-from fft_serve.auth.subject import CATALOG, Subject
+from fft_serve.auth.subject import CATALOG, MODEL, Subject
+from fft_serve.builds.history import MOST_RUNS
 from fft_serve.problems import CODES, TYPE, ProblemError
 from fft_serve.replies import json_response
 from fft_serve.rows.formats import MEDIA
+from fft_serve.rows.request import RESERVED
 from fft_serve.rows.values import kind_of
 from fft_serve.rows.walk import RowsRequest, explained, visible_to
 
@@ -41,6 +43,12 @@ _SCHEMAS: Mapping[str, tuple[dict[str, Any], Any]] = {
     "timestamp": ({"type": "string"}, "2026-01-31T12:30:00"),
     "none": ({}, None),
 }
+_VALUES = {
+    "integer": "[+-]?[0-9]{1,38}",
+    "decimal": r"[+-]?[0-9]{1,20}(\.[0-9]{1,18})?",
+    "float": r"[+-]?[0-9]{1,20}(\.[0-9]{1,18})?([eE][+-]?[0-9]{1,2})?",
+    "boolean": "(true|false)",
+}
 _PATHS: Sequence[tuple[str, str, str, str]] = (
     ("get", "/health/live", "Whether the process works", ""),
     ("get", "/health/ready", "Whether rows can be read", ""),
@@ -51,7 +59,7 @@ _PATHS: Sequence[tuple[str, str, str, str]] = (
     ("get", "/seeds", "The seeds", CATALOG),
     ("get", "/lineage", "The graph", CATALOG),
     ("get", "/plan", "What a build would do, and why", CATALOG),
-    ("get", "/runs", "The last runs", CATALOG),
+    ("get", "/runs", "The runs, the newest first", CATALOG),
     ("get", "/runs/{identity}", "One run, with the result of each node", CATALOG),
     ("get", "/metrics", "Counters for Prometheus", CATALOG),
     ("get", "/builds", "The last builds", "run:build"),
@@ -91,7 +99,7 @@ def openapi(loaded: Loaded, subject: Subject, service: Service, root: str) -> di
             continue
         columns = _columns(loaded, model, subject, service)
         schemas[f"Row_{name}"] = _row(model, columns)
-        paths[f"/models/{name}/rows"] = {"get": _rows(model, columns)}
+        paths[f"/models/{name}/rows"] = {"get": _rows(model, columns, service.settings.max_rows)}
     return {
         "openapi": "3.1.0",
         "info": {"title": loaded.project.name, "version": VERSION},
@@ -121,6 +129,10 @@ def _operation(method: str, path: str, summary: str, scope: str) -> dict[str, An
     parameters = [{"name": n, "in": "path", "required": True, "schema": {"type": "string"}} for n in names]
     if path == "/plan":
         parameters.append({"name": "select", "in": "query", "required": False, "schema": {"type": "string"}})
+    if path == "/runs":
+        limit = {"type": "integer", "minimum": 1, "maximum": MOST_RUNS}
+        parameters.append({"name": "limit", "in": "query", "required": False, "schema": limit})
+        parameters.append(_query("cursor", "`next` of the page before"))
     media = {"/metrics": "text/plain", "/builds/{identity}/events": "text/event-stream"}.get(path, "application/json")
     content = {media: {"schema": {"type": "string"} if media.startswith("text") else {"type": "object"}}}
     status = "202" if method in ("post", "delete") else "200"
@@ -129,6 +141,7 @@ def _operation(method: str, path: str, summary: str, scope: str) -> dict[str, An
         "parameters": parameters,
         "responses": {status: {"description": summary, "content": content}, **_problems()},
     }
+    said["security"] = _security(scope)
     if scope:
         said["description"] = f"Scope: `{scope}`"
     if method == "post":
@@ -150,7 +163,7 @@ def _build() -> dict[str, Any]:
     }
 
 
-def _rows(model: Model, columns: Sequence[ReadColumn]) -> dict[str, Any]:
+def _rows(model: Model, columns: Sequence[ReadColumn], most: int) -> dict[str, Any]:
     page = {
         "type": "object",
         "required": ["rows", "next", "data_version"],
@@ -166,16 +179,20 @@ def _rows(model: Model, columns: Sequence[ReadColumn]) -> dict[str, Any]:
     content: dict[str, Any] = {"application/json": {"schema": page}}
     content |= {media.partition(";")[0]: {"schema": {"type": "string"}} for n, media in MEDIA.items() if n != "json"}
     names = [column.name for column in columns]
+    ordered = [column.name for column in columns if kind_of(column).is_ordered]
+    directions = [f"{name}{direction}" for name in ordered for direction in ("", ".asc", ".desc")]
+    limit = {"type": "integer", "minimum": 1, "maximum": most}
     return {
         "summary": f"Rows of {model.name}",
         "description": model.description or "",
+        "security": _security(f"{MODEL}:{model.name}"),
         "parameters": [
-            _query("select", f"Columns, separated by commas: {', '.join(names)}"),
-            _query("order", "Columns, separated by commas; `column.desc` for the other direction"),
-            {"name": "limit", "in": "query", "schema": {"type": "integer", "minimum": 1}},
+            _list("select", names, "The columns of the answer, in this order"),
+            _list("order", directions, "Columns that order the rows"),
+            {"name": "limit", "in": "query", "description": "The rows of a page", "schema": limit},
             _query("cursor", "`next` of the page before"),
             {"name": "count", "in": "query", "schema": {"enum": ["exact"]}},
-            *(_query(name, "A filter, as in `eq.1`, `in.(1,2)`, `is.null`") for name in names),
+            *(_filter(column) for column in columns),
         ],
         "responses": {
             "200": {"description": "A page of one version", "content": content},
@@ -185,8 +202,34 @@ def _rows(model: Model, columns: Sequence[ReadColumn]) -> dict[str, Any]:
     }
 
 
-def _query(name: str, description: str) -> dict[str, Any]:
-    return {"name": name, "in": "query", "description": description, "schema": {"type": "string"}}
+def _security(scope: str) -> list[dict[str, list[str]]]:
+    """Return the scopes that an operation needs; without tokens, this machine may ask."""
+    return [{"token": [scope]}, {}] if scope else []
+
+
+def _query(name: str, description: str, **more: Any) -> dict[str, Any]:
+    return {"name": name, "in": "query", "description": description, "schema": {"type": "string", **more}}
+
+
+def _list(name: str, items: Sequence[str], description: str) -> dict[str, Any]:
+    schema: dict[str, Any] = {"type": "array", "items": {"enum": list(items)}, "minItems": 1, "uniqueItems": True}
+    if not items:
+        schema = {"type": "string"}  # nothing is built, or nothing can be ordered by
+    said = {"name": name, "in": "query", "description": f"{description}, separated by commas", "schema": schema}
+    return {**said, "style": "form", "explode": False} if items else said
+
+
+def _filter(column: ReadColumn) -> dict[str, Any]:
+    """Describe the filter of a column: as in `eq.1`, `in.(1,2)`, `is.null`."""
+    family = kind_of(column).family
+    value = _VALUES.get(family, ".*")
+    operators = {"boolean": "eq|ne", "text": "eq|ne|gt|gte|lt|lte|like"}.get(family, "eq|ne|gt|gte|lt|lte")
+    choices = [r"is\.(null|not_null)"]
+    if family != "none":
+        choices += [rf"({operators})\.{value}", rf"in\.\({value}(,{value})*\)" if value != ".*" else r"in\.\(.+\)"]
+    description = f"A filter: {operators.replace('|', ', ')}, in and is" if family != "none" else "A filter: is"
+    name = f"where.{column.name}" if column.name in RESERVED else column.name
+    return _query(name, description, pattern=f"^({'|'.join(choices)})$")
 
 
 def _row(model: Model, columns: Sequence[ReadColumn]) -> dict[str, Any]:

@@ -29,8 +29,8 @@ from fft_core.engines.reading import (
 from fft_core.engines.spec.registry import spec_of
 from fft_core.errors import ArtifactError
 from fft_core.project.model import Project
+from fft_core.project.places import planned_places
 from fft_core.warehouse.records import TABLE
-from fft_core.warehouse.warehouse import planned_places
 from fft_serve.problems import ProblemError
 
 
@@ -204,7 +204,7 @@ class LiveSources:
 
     def __init__(self, project: Project, seconds: float, before: Sources | None) -> None:
         settings = project.profiles.active(engine=project.engine).settings
-        self._folders, self._seconds = _Folders(project), seconds
+        self._project, self._folders, self._seconds = project, _Folders(project), seconds
         self._spec = spec_of(project.engine)
         self._settings = dict(settings)
         is_same = isinstance(before, LiveSources) and before._spec == self._spec and before._settings == self._settings
@@ -222,7 +222,8 @@ class LiveSources:
             rows = self.reader.fetch(sql, (), self._seconds)
         except NotThereError:  # nothing was ever built
             return {}
-        return {node: _recorded(facts) for node, relation, *facts in rows if relation == str(self._places.of(node))}
+        found = {node: _recorded(facts) for node, relation, *facts in rows if relation == str(self._places.of(node))}
+        return {node: self._completed(node, version) for node, version in found.items()}
 
     def version(self, model: str) -> Version:
         table = self._records.sql(self.reader.spelling)
@@ -233,8 +234,12 @@ class LiveSources:
             rows = []
         if not rows:
             raise not_built(model)
-        found = _recorded(rows[0])
-        manifest = self._folders.manifest(model)
+        return self._completed(model, _recorded(rows[0]))
+
+    def _completed(self, model: str, found: Version) -> Version:
+        """Add the checks and the inputs of the build, which are known of served models."""
+        node = self._project.models.get(model)
+        manifest = self._folders.manifest(model) if node is not None and node.serve is not None else None
         if manifest is None or manifest.stamp != found.stamp:
             return found
         known = _version(manifest)
@@ -274,7 +279,7 @@ def open_sources(project: Project, seconds: float, before: Sources | None = None
 
 
 def gone(model: str, now: str) -> ProblemError:
-    """Return the error of a walk whose version is not there any more."""
+    """Return the error of a walk whose version no longer exists."""
     said = f"{model} was built again: the rows of this walk are gone. Begin again without the cursor."
     return ProblemError("version_gone", said, data_version=now)
 

@@ -22,7 +22,7 @@ from fft_core.names import Relation
 if TYPE_CHECKING:
     import pyarrow as pa
 
-PIN, AT, KEY = "_ff_pin", "_ff_at", "_ff_key_"  # names of columns beside those of the rows
+PIN, AT, KEY, COUNT = "_ff_pin", "_ff_at", "_ff_key_", "_ff_count"  # names of columns beside those of the rows
 
 
 class RefusedValueError(EngineError):
@@ -41,6 +41,10 @@ class NotThereError(EngineError):
     """The relation, a column of it, or the record of its build does not exist now."""
 
     default_code = "FFT-420"
+
+
+class UnfitValueError(EngineError):
+    """A row has a value that Arrow has no place for, such as an infinite date."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,8 @@ class RowsQuery:
         order: Columns, with whether they are descending; NULL comes last in both directions.
         by_row_number: Whether equal rows are ordered by their place in the table, and the answer has key texts.
         limit: The number of rows; None for all.
+        never_null: Columns without NULL: an index in the default order serves them in both directions.
+        count_where: The condition of the rows that are counted in the same statement; None: nothing is counted.
     """
 
     place: Place
@@ -91,6 +97,8 @@ class RowsQuery:
     has_keys: bool = False
     by_row_number: bool = False
     limit: int | None = None
+    never_null: frozenset[str] = frozenset()
+    count_where: str | None = None
 
 
 @dataclass(frozen=True)
@@ -132,7 +140,7 @@ class Reader(Protocol):
         """Run one statement of at most so many seconds.
 
         Raises:
-            NotThereError: the relation, a column or the record is not there.
+            NotThereError: the relation, a column or the record does not exist.
             RefusedValueError: a value cannot be cast to the type of its column.
             TimeLimitError: it took too long.
             EngineError: it failed for another reason.
@@ -153,13 +161,19 @@ def rows_sql(query: RowsQuery, source: str, spelling: Spelling, row_number: str)
         columns += [f"{text} as {spelling.quoted(f'{KEY}{index}')}" for index, text in enumerate(texts)]
         if query.by_row_number:
             columns.append(f"cast({row_number} as varchar) as {spelling.quoted(AT)}")
+    if query.count_where is not None:
+        counted = f" where {query.count_where}" if query.count_where else ""
+        columns.append(f"(select count(*) from {source}{counted}) as {spelling.quoted(COUNT)}")
     where = f" where {query.where}" if query.where else ""
     limit = "" if query.limit is None else f" limit {int(query.limit)}"
     return f"select {', '.join(columns)} from {source}{where}{_order(query, spelling, row_number)}{limit}"
 
 
 def _order(query: RowsQuery, spelling: Spelling, row_number: str) -> str:
-    terms = [f"{spelling.quoted(name)}{' desc' if down else ''} nulls last" for name, down in query.order]
+    terms = [
+        f"{spelling.quoted(name)}{' desc' if down else ''}{'' if name in query.never_null else ' nulls last'}"
+        for name, down in query.order
+    ]
     if query.by_row_number:
         terms.append(row_number)
     return f" order by {', '.join(terms)}" if terms else ""

@@ -67,7 +67,7 @@ class RunFollower:
             yield Terminating()
         elif event.event_type_value == "PIPELINE_FAILURE" and not self._is_explained and not self._is_interrupted:
             error = event.job_failure_data.error
-            said = _innermost(error) if error else "the run failed"
+            said = innermost(error) if error else "the run failed"
             yield Unexpected(event.message or said, error.to_string() if error else "")
 
     def _see_failure(self, step: NodeRunResult, event: dg.DagsterEvent) -> Iterator[RunEvent]:
@@ -79,13 +79,13 @@ class RunFollower:
         elif found is not None and found.result.status not in ("built", "reused"):
             yield self._outcomes.end(found)
         else:  # user code fails as an FftError
-            message = _innermost(error) if error else "it failed"
+            message = innermost(error) if error else "it failed"
             failed = RunError(message=message, code=UNEXPECTED)
             yield self._outcomes.end(StepEnded(replace(step, status="failed", error=failed)))
             yield Unexpected(f"{step.name}: {message}", error.to_string() if error else "")
 
 
-def _innermost(error: SerializableErrorInfo) -> str:
+def innermost(error: SerializableErrorInfo) -> str:
     """Return the innermost cause of an error: Dagster wraps the exceptions of a step."""
     while error.cause is not None:
         error = error.cause

@@ -1,4 +1,4 @@
-"""`/builds` and `/runs`: begin a build, watch it, cancel it; and what the last runs did."""
+"""`/builds` and `/runs`: begin a build, watch it, cancel it; and the runs of the past."""
 
 from __future__ import annotations
 
@@ -12,12 +12,10 @@ import anyio
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from fft_core.errors import ArtifactError
-from fft_core.json_files.artifacts import spelled
-from fft_core.run.results import RunResults, read_run_results
 from fft_serve.auth.subject import BUILD, CATALOG
+from fft_serve.builds.history import DEFAULT_RUNS, MOST_RUNS, History
 from fft_serve.builds.launch import Launcher, cancel, read_build_request
-from fft_serve.builds.results import result_json, without_errors
+from fft_serve.builds.results import without_errors
 from fft_serve.builds.store import ENDED, Build, BuildStore
 from fft_serve.problems import ProblemError
 from fft_serve.replies import json_response, refuse_parameters
@@ -25,7 +23,6 @@ from fft_serve.replies import json_response, refuse_parameters
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-    from fft_core.engines.spec.masking import Masker
     from fft_serve.application import Service
 
 _LOOK_SECONDS, _SILENT_SECONDS, _MOST_BUILDS = 0.3, 15, 100
@@ -53,6 +50,7 @@ class BuildEndpoints:
         self._service = service
         self._store = BuildStore(service.settings.state_folder(service.state.root))
         self._launcher = Launcher(service.state, self._store)
+        self._history = History(self._store, service.state.root)
 
     async def begin(self, request: Request) -> Response:
         """Begin a build; answer with its plan, before it runs."""
@@ -125,66 +123,23 @@ class BuildEndpoints:
             await anyio.sleep(_LOOK_SECONDS)
 
     async def runs(self, request: Request) -> Response:
-        """List the last run of a command, and the builds that were asked for over HTTP."""
+        """List the runs of the scheduler, the last run of a command, and the builds that were asked for over HTTP."""
         await self._service.subject(request, CATALOG)
-        refuse_parameters(request)
-        loaded = await self._service.loaded()
-        return json_response({"runs": await self._service.run(lambda: self._runs(loaded.masker))})
+        refuse_parameters(request, ("limit", "cursor"))
+        limit = request.query_params.get("limit", str(DEFAULT_RUNS))
+        if not (limit.isascii() and limit.isdigit() and len(limit) < 5 and 1 <= int(limit) <= MOST_RUNS):
+            raise ProblemError("bad_parameter", f"limit must be a number from 1 to {MOST_RUNS}")
+        loaded, cursor = await self._service.loaded(), request.query_params.get("cursor")
+        return json_response(await self._service.run(lambda: self._history.page(loaded, int(limit), cursor)))
 
     async def run(self, identity: str, request: Request) -> Response:
         """Describe a run, with what became of each node."""
         subject = await self._service.subject(request, CATALOG)
         refuse_parameters(request)
         loaded = await self._service.loaded()
-        found = await self._service.run(lambda: self._run(identity, loaded.masker))
+        found = await self._service.run(lambda: self._history.run(loaded, identity))
         if found is None:
             raise ProblemError("not_found", f"there is no run {identity!r}")
         if not subject.may(BUILD):
             found["results"] = [without_errors(result) for result in found["results"]]
         return json_response(found)
-
-    def _runs(self, mask: Masker) -> list[dict[str, Any]]:
-        last = self._last_run()
-        found = [_run_summary(last)] if last is not None else []
-        known = {run["run_id"] for run in found}
-        builds = (_build_summary(build) for build in self._last_builds())
-        return [*found, *(run for run in builds if run["run_id"] not in known)]
-
-    def _run(self, identity: str, mask: Masker) -> dict[str, Any] | None:
-        last = self._last_run()
-        if last is not None and identity in (last.run_id, "last"):
-            return {**_run_summary(last), "results": [result_json(result, mask) for result in last.results]}
-        for build in self._store.all():
-            said = build.as_json()
-            if identity in (said["run_id"], build.id):
-                results = [event["result"] for event in build.events() if event["event"] == "step_ended"]
-                return {**_build_summary(said), "results": results}
-        return None
-
-    def _last_run(self) -> RunResults | None:
-        try:
-            return read_run_results(self._service.state.root)
-        except ArtifactError:
-            return None
-
-
-def _run_summary(run: RunResults) -> dict[str, Any]:
-    return {
-        "run_id": run.run_id,
-        "command": run.command,
-        "status": "succeeded" if run.exit_code == 0 else "failed",
-        "ended_at": spelled(run.generated_at),
-        "elapsed_ms": run.elapsed_ms,
-        "nodes": {result.name: result.status for result in run.results},
-    }
-
-
-def _build_summary(build: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "run_id": build["run_id"],
-        "build": build["id"],
-        "command": "serve",
-        "status": build["status"],
-        "ended_at": build["ended_at"],
-        "nodes": build["nodes"],
-    }

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
+import logging
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from email.utils import format_datetime
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 import anyio
@@ -17,7 +19,7 @@ from starlette.responses import Response, StreamingResponse
 from fft_core.json_files.artifacts import spelled
 from fft_serve.problems import ProblemError
 from fft_serve.rows.formats import MEDIA, JsonRows, parquet_bytes, writer_of
-from fft_serve.rows.walk import Page, RowsRequest, explained, open_page
+from fft_serve.rows.walk import Page, RowsRequest, explained, open_page, unfit
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from fft_serve.slots import Slot
     from fft_serve.sources import Version
 
-_T = TypeVar("_T")
+_log = logging.getLogger(__name__)
 
 
 def chosen_format(suffix: str | None, accept: str) -> str:
@@ -59,7 +61,8 @@ def _by_preference(accept: str) -> list[str]:
         for parameter in rest.split(";"):
             name, _, value = parameter.strip().partition("=")
             if name == "q":
-                weight = float(value) if value.replace(".", "", 1).isdigit() else 0.0
+                is_number = value.isascii() and value.replace(".", "", 1).isdigit()
+                weight = float(value) if is_number else 0.0
         if weight > 0:
             found.append((-weight, position, media.strip().lower()))
     return [media for _, _, media in sorted(found)]
@@ -106,6 +109,18 @@ def withheld_json(withheld: Withheld | None) -> dict[str, object] | None:
     }
 
 
+@contextmanager
+def _fitting(model: str) -> Iterator[None]:
+    """Turn the errors of writing values into problems: years that Python cannot hold, and intervals in Parquet."""
+    import pyarrow as pa
+
+    try:
+        yield
+    except (ValueError, OverflowError, pa.ArrowException) as error:
+        _log.warning("the rows of %s cannot be sent: %s", model, error)
+        raise unfit(model) from error
+
+
 @dataclass(frozen=True)
 class RowsAnswer:
     """Answers one request for rows.
@@ -126,7 +141,8 @@ class RowsAnswer:
 
     async def response(self) -> Response:
         """Return the response; a stream leaves the slot when it ends."""
-        if not (self._is_whole and self.format in ("ndjson", "csv", "arrow")):
+        is_stream = self._is_whole and self.format in ("ndjson", "csv", "arrow")
+        if not is_stream or self.request.scope["http_version"] == "1.0":  # whose streams have no end to miss
             try:
                 return await self.slot.run(self._whole)
             finally:
@@ -139,12 +155,12 @@ class RowsAnswer:
         return not {"limit", "cursor"} & dict(self.rows.parameters).keys()
 
     def _whole(self) -> Response:
-        """Make an answer that fits into memory: a page, or a Parquet file."""
-        is_all = self.format == "parquet" and self._is_whole
+        """Make an answer that fits into memory and has its length: a page, a Parquet file, or rows for HTTP/1.0."""
+        is_all = self.format != "json" and self._is_whole
         settings = self.rows.settings
         limit = int(settings.stream_mb * 1_000_000)
         with open_page(self.rows, default_limit=None if is_all else settings.page_rows) as page:
-            with explained(self.rows.model.name):
+            with explained(self.rows.model.name), _fitting(self.rows.model.name):
                 body = self._body(page, limit)
             if body is None or len(body) > limit:
                 raise ProblemError("too_large", f"the answer is larger than {settings.stream_mb:g} MB: ask for less")
@@ -156,8 +172,14 @@ class RowsAnswer:
             return self._json(page)
         if self.format == "parquet":
             return parquet_bytes(page.schema, batches, limit)
-        writer = writer_of(self.format, page.schema, page.json_columns)
-        return b"".join([writer.begin(), *map(writer.write, batches), writer.end()])
+        writer, sink = writer_of(self.format, page.schema, page.json_columns), io.BytesIO()
+        sink.write(writer.begin())
+        for batch in batches:
+            sink.write(writer.write(batch))
+            if sink.tell() > limit:
+                return None
+        sink.write(writer.end())
+        return sink.getvalue()
 
     def _counted(self, page: Page) -> Iterator[pa.RecordBatch]:
         for batch in page.batches:
@@ -209,7 +231,7 @@ class RowsAnswer:
 
     def _parts(self, page: Page) -> Iterator[bytes]:
         writer = writer_of(self.format, page.schema, page.json_columns)
-        with explained(self.rows.model.name):
+        with explained(self.rows.model.name), _fitting(self.rows.model.name):
             begin = writer.begin()
             for batch in self._counted(page):
                 yield begin + writer.write(batch)

@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
-from fft_core.names.numbers import json_text, read_number
+from fft_core.names.numbers import WrittenNumber, json_text, read_number
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -106,7 +106,7 @@ class CsvWriter:
 
 
 class ArrowWriter:
-    """Writes an Arrow IPC stream; one that lacks its end is refused by readers."""
+    """Writes an Arrow IPC stream. Readers accept one that lacks its end: the end of the HTTP answer shows it."""
 
     def __init__(self, schema: pa.Schema) -> None:
         import pyarrow as pa
@@ -160,7 +160,7 @@ def values_of(column: Any) -> Sequence[Any]:
     import pyarrow as pa
 
     if pa.types.is_timestamp(column.type) and column.type.unit == "ns":
-        column = column.cast(pa.string())
+        return [text and text.replace(" ", "T") for text in column.cast(pa.string()).to_pylist()]
     found: Sequence[Any] = column.to_pylist()
     return found
 
@@ -229,7 +229,20 @@ def _trimmed(text: str) -> str:
 
 
 def _json_column(text: str) -> str:
-    return json_text(json.loads(text, parse_float=read_number))
+    """Render a JSON document as it is; one that is not JSON for all readers, or is too deep, as a text."""
+    try:
+        return json_text(json.loads(text, parse_float=_written_number, parse_constant=_constant))
+    except (ValueError, RecursionError):
+        return json.dumps(text, ensure_ascii=False)
+
+
+def _written_number(text: str) -> float:
+    found = read_number(text)
+    return found if math.isfinite(found) else WrittenNumber(text)
+
+
+def _constant(text: str) -> str:
+    return text  # NaN, Infinity and -Infinity, which DuckDB accepts
 
 
 def _list_spelling(item: Spell) -> Spell:

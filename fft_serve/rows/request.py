@@ -199,6 +199,7 @@ def question(
     parts = [sql.filter(*said) for said in asked.filters]
     if visible.predicate:
         parts.append(f"({sql.given(visible.predicate, visible.parameters)})")
+    counted = " and ".join(parts)
     if cursor is not None:
         parts.append(f"({sql.after(order, cursor, by_row_number=not tells_apart)})")
     columns = tuple(name for name in asked.select if name not in visible.masked)
@@ -211,6 +212,8 @@ def question(
         has_keys=limit is not None,
         by_row_number=not tells_apart and limit is not None,
         limit=None if limit is None else limit + 1,
+        never_null=visible.never_null,
+        count_where=counted if asked.counts and counted and limit is not None else None,
     )
     return Question(query, digest, cursor, asked)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from fft_core.build.serving import is_strict, key_of
 from fft_core.engines.reading import (
     AT,
+    COUNT,
     KEY,
     Answer,
     NotThereError,
@@ -18,6 +19,7 @@ from fft_core.engines.reading import (
     ReadColumn,
     RefusedValueError,
     TimeLimitError,
+    UnfitValueError,
 )
 from fft_core.errors import BusyError, EngineError, UnreachableError
 from fft_core.project.model import Model, NotNull, Project
@@ -213,23 +215,33 @@ def _refuse_other_version(cursor: Cursor, version: Version, model: str, *, pinne
 
 
 def _page(request: RowsRequest, asked: Question, answer: Answer, version: Version) -> Page:
-    batches, next_cursor = answer.batches, None
+    batches, next_cursor, counted = answer.batches, None, None
     if asked.limit is not None:
         rows = list(batches)
+        counted = _counted(asked, rows)
         next_cursor = _next(asked, rows, version)
         batches = _first(rows, asked.limit)
     names = list(asked.asked.select)
     schema, shaped = _shaped(answer.schema, names, batches)
     columns = request.loaded.sources.columns(asked.query.place, version.stamp)
     json_columns = tuple(column.name for column in columns if column.type.lower() in ("json", "jsonb"))
-    count = _count(asked.asked, version, request) if asked.asked.counts else None
+    count = counted
+    if asked.asked.counts and count is None:
+        count = _recorded_count(asked.asked, version, request)
     return Page(version, schema, json_columns, shaped, next_cursor, count)
 
 
-def _count(asked: Asked, version: Version, request: RowsRequest) -> int:
-    """Return the recorded number of rows, which costs nothing. Raises ProblemError if it is not the answer."""
+def _counted(asked: Question, rows: Sequence[pa.RecordBatch]) -> int | None:
+    """Return the number of rows that fit the filters, which each row of a page has; None if it was not asked for."""
+    if asked.query.count_where is None:
+        return None
+    return next((int(batch.column(COUNT)[0].as_py()) for batch in rows if batch.num_rows), 0)
+
+
+def _recorded_count(asked: Asked, version: Version, request: RowsRequest) -> int:
+    """Return the recorded number of all rows, which costs nothing. Raises ProblemError if it is not the answer."""
     if asked.filters or request.model.name in request.loaded.predicates or version.rows is None:
-        raise ProblemError("bad_parameter", "count=exact is the number of all rows: it is not known with filters")
+        raise ProblemError("bad_parameter", "count=exact with filters is for pages: add a limit")
     return version.rows
 
 
@@ -292,6 +304,12 @@ class _Closing:
         return self._context.__exit__(*error)
 
 
+def unfit(model: str) -> ProblemError:
+    """Return the error of rows with a value that a format has no place for."""
+    said = f"a value of {model} cannot be sent in this format: cast its column to text in the model"
+    return ProblemError("not_acceptable", said)
+
+
 @contextmanager
 def explained(what: str) -> Iterator[None]:
     """Turn the errors of a reader into problems."""
@@ -301,6 +319,8 @@ def explained(what: str) -> Iterator[None]:
         raise ProblemError("bad_value", f"the database refuses a value: {error.problem.message}") from error
     except TimeLimitError as error:
         raise ProblemError("time_limit", f"the rows of {what} took too long: ask for fewer") from error
+    except UnfitValueError as error:
+        raise unfit(what) from error
     except NotThereError as error:
         raise ProblemError("not_built", f"{what} is not in the database", headers={"Retry-After": "10"}) from error
     except (BusyError, UnreachableError) as error:

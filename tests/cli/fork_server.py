@@ -31,6 +31,7 @@ LEFT_OUT = ("fft_cli.__main__", "fft_dagster.location", "fft_dagster.duckdb_reso
 NOT_FOR_COMMANDS = (
     "fft_core.testing",
     *(f"fft_core.engines.{one}." for one in ("snowflake", "bigquery", "databricks")),
+    "fft_dagster.celery.",
 )
 # What ours and Dagster import in functions. Not numpy, pandas, pyarrow and polars: they start threads.
 LATE = (

@@ -93,6 +93,39 @@ def test_each_path_needs_its_scope(shop: Served) -> None:
     assert (build.status_code, build.json()["scope"]) == (403, "run:build")
 
 
+def documented(api: TestClient, headers: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
+    """Yield method, address and scope of each documented call that needs one."""
+    for path, operations in api.get("/openapi.json", headers=dict(headers)).json()["paths"].items():
+        for method, operation in operations.items():
+            for scheme in operation["security"]:
+                for scope in scheme.get("token", ()):
+                    yield method, path.replace("{name}", "orders").replace("{identity}", "none"), scope
+
+
+def test_each_documented_call_needs_a_good_token_and_its_scope(shop: Served) -> None:
+    path = shop.root / ".fastflowtransform/serve/tokens.json"
+    good = {scope: token(shop, scope) for scope in ("read:catalog", "read:model", "read:pii", "run:build")}
+    both, revoked = token(shop, "read:catalog", "read:model"), token(shop, "read:catalog", "read:model", "run:build")
+    revoke_token(path, read_tokens(path)[-1].name)
+    late = token(shop, "read:catalog", "read:model", "run:build", ends=int(time.time()) - 1)
+    api = client(shop, {"SECRET_KEY": KEY})
+    cut = {"Authorization": both["Authorization"][:-1]}
+    bad = [{}, revoked, late, cut, web("b" * 40), web(KEY * 2, "HS512"), web(exp=1), {"Authorization": "Basic YTpi"}]
+    calls = list(documented(api, both))
+    assert len(calls) == 16
+    for method, address, scope in calls:
+        for headers in bad:
+            answer = api.request(method, address, headers=headers)
+            assert (answer.status_code, answer.json()["code"]) == (401, "unauthorized"), (method, address, headers)
+        for has, headers in good.items():
+            is_allowed = scope == has or scope.startswith(f"{has}:")
+            answer = api.request(method, address, headers=headers)
+            assert (answer.status_code != 403) == is_allowed, (method, address, has)
+            assert answer.status_code != 401
+    for path_of_all in ("/health/live", "/health/ready", "/"):
+        assert status(api, path_of_all) == 200
+
+
 def test_a_scope_for_some_models(shop: Served) -> None:
     api = client(shop)
     assert status(api, ROWS, token(shop, "read:model:ord*")) == 200
@@ -186,7 +219,8 @@ def test_conditions_on_rows_by_claims(shop: Served) -> None:
     assert other.status_code == 400  # the cursor of a reader who sees other rows
     for query in ("id=eq.4", "grp=eq.4", "grp=ne.3", "grp=is.null"):
         assert ids(web(group=3), query) == []
-    assert "group" not in api.get(f"{ROWS}?count=exact", headers=web(group=3)).text
+    assert api.get(f"{ROWS}?count=exact", headers=web(group=3)).json()["count"] == 3
+    assert "group" not in api.get(f"{ROWS}.csv?count=exact", headers=web(group=3)).text
 
 
 def test_a_claim_that_is_a_list(shop: Served) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 from api import client
+from fft_process import run_process
 from serve_project import SCHEMA, Served, orders
 from starlette.testclient import TestClient
 
@@ -134,3 +136,36 @@ def test_a_process_that_was_killed_is_lost(shop: Served) -> None:
     process = int(wait_for(shop, identity, "lock", ""))
     os.kill(process, 9)
     assert ended(api, identity, 20)["status"] == "lost"
+
+
+def test_the_history_has_the_runs_of_commands(shop: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Page by page, the newest first; each run says what became of its nodes."""
+    monkeypatch.delenv("DAGSTER_HOME", raising=False)
+    run_process(sys.executable, "-m", "fft_cli", "build", shop.root)
+    shop.write({"models/orders.ff.sql": orders(range(5)).replace("select i as id", "select 1 as id")})
+    run_process(sys.executable, "-m", "fft_cli", "build", shop.root)
+    run_process(sys.executable, "-m", "fft_cli", "build", shop.root, "--env", "dev")
+    api = client(shop, ENVIRONMENT)
+    found = api.get("/runs").json()
+    assert [(run["command"], run["status"]) for run in found["runs"]] == [
+        ("build", "failed"), ("build", "failed"), ("build", "succeeded"),
+    ]  # fmt: skip
+    assert found["next"] is None
+    assert found["runs"][0]["nodes"] == {"orders": "blocked"}
+    assert all(run["elapsed_ms"] >= 0 for run in found["runs"])
+    paged, cursor = list[str](), None
+    while True:
+        page = api.get("/runs", params={"limit": "1", **({"cursor": cursor} if cursor else {})}).json()
+        paged += [run["run_id"] for run in page["runs"]]
+        cursor = page["next"]
+        if cursor is None:
+            break
+    assert paged == [run["run_id"] for run in found["runs"]]
+    second, first = (api.get(f"/runs/{run['run_id']}").json() for run in found["runs"][1:])
+    assert [(result["name"], result["status"]) for result in first["results"]] == [("orders", "built")]
+    assert [(result["name"], result["status"]) for result in second["results"]] == [("orders", "blocked")]
+    message = second["results"][0]["error"]["message"]
+    assert ("unique" in message, "hint" in message) == (True, False)  # a hint shows a row
+    assert api.get("/runs/00000000-0000-0000-0000-000000000000").status_code == 404
+    for wrong in ("limit=0", "limit=201", "limit=x", "lmit=3"):
+        assert api.get(f"/runs?{wrong}").status_code == 400

@@ -16,6 +16,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fft_core.engines.postgres.spelling import SPELLING
+from fft_core.engines.reading import Place, RowsQuery, rows_sql
 from fft_serve.problems import ProblemError
 from fft_serve.rows.cursor import Cursor, decoded, query_digest, read_cursor
 from fft_serve.rows.endpoint import chosen_format, is_known
@@ -119,3 +121,9 @@ def test_known_versions() -> None:
     assert is_known("*", "b")
     assert not is_known(None, "b")
     assert not is_known('"ab"', "b")
+
+
+def test_an_index_serves_both_directions_of_a_column_without_null() -> None:
+    """`nulls last` fits no index in the order of the default, unless the column has none."""
+    query = RowsQuery(Place(), ("id",), order=(("id", True), ("a", True)), never_null=frozenset({"id"}))
+    assert rows_sql(query, "t", SPELLING, "ctid").endswith(' order by "id" desc, "a" desc nulls last')

@@ -209,7 +209,19 @@ def test_a_page_in_another_format_names_the_next_one(api: TestClient) -> None:
 def test_the_number_of_all_rows_only_if_asked(api: TestClient) -> None:
     assert "count" not in api.get(f"{ROWS}?limit=1").json()
     assert api.get(f"{ROWS}?limit=1&count=exact").json()["count"] == 50
-    assert api.get(f"{ROWS}?limit=1&count=exact&id=eq.1").status_code == 400
+    assert api.get(f"{ROWS}.csv?count=exact").headers["x-fft-count"] == "50"
+
+
+def test_the_number_of_rows_that_fit_filters_is_of_the_same_version(api: TestClient) -> None:
+    first = api.get(f"{ROWS}?limit=2&count=exact&grp=eq.3").json()
+    assert (first["count"], len(first["rows"])) == (7, 2)
+    second = api.get(f"{ROWS}?limit=2&count=exact&grp=eq.3&cursor={first['next']}").json()
+    assert (second["count"], second["data_version"]) == (7, first["data_version"])
+    assert api.get(f"{ROWS}?count=exact&id=gt.1000").json()["count"] == 0
+    assert list(first["rows"][0]) == ["id", "grp", "price"]
+    assert api.get(f"{ROWS}.csv?limit=1&count=exact&grp=eq.3").headers["x-fft-count"] == "7"
+    stream = api.get(f"{ROWS}.csv?count=exact&grp=eq.3")
+    assert (stream.status_code, "add a limit" in stream.json()["detail"]) == (400, True)
 
 
 def test_limits_of_sizes_are_errors_and_never_cuts(shop: Served) -> None:

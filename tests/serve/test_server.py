@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import signal
@@ -10,20 +9,19 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pyarrow as pa
 import pytest
+from serve_process import FFT, serving
 from serve_project import Served
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-FFT = [sys.executable, "-m", "fft_cli"]
-WIDE = """\
-{{ config(serve=true) }}
-select i as id, repeat('x', 1000) as text from (select unnest(range(100000)) as i) as numbers
+HASHES = " || ".join(f"md5('{salt}' || i)" for salt in "abcdefgh")  # also a compressed file is larger than buffers
+WIDE = f"""\
+{{{{ config(serve=true) }}}}
+select i as id, {HASHES} as text from (select unnest(range(100000)) as i) as numbers
 """
 
 ORDERS = "{{ config(serve=true) }} select i as id, 'row ' || i as said from (select unnest(range(5)) as i) as numbers"
@@ -42,27 +40,6 @@ def shop(tmp_path: Path) -> Served:
     found.write({"models/wide.ff.sql": WIDE})
     found.build()
     return found
-
-
-@contextmanager
-def serving(shop: Served, **variables: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """Run the command; give its process and the address that it prints."""
-    server = subprocess.Popen(
-        [*FFT, "serve", str(shop.root), "--port", "0"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env={**os.environ, **variables},
-    )
-    try:
-        assert server.stdout is not None
-        line = server.stdout.readline()
-        found = re.search(r"http://\S+", line)
-        assert found, line + server.stdout.read()
-        yield server, found[0]
-    finally:
-        server.kill()
-        server.wait()
 
 
 def fft(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -91,7 +68,7 @@ def test_a_stream_that_is_too_large_breaks(shop: Served, suffix: str) -> None:
         httpx.get(f"{address}/models/wide/rows.{suffix}", timeout=30)
 
 
-@pytest.mark.parametrize("suffix", ["csv", "arrow"])
+@pytest.mark.parametrize("suffix", ["csv", "ndjson", "arrow", "parquet"])
 def test_a_server_that_is_killed_in_mid_stream_sends_no_end(shop: Served, suffix: str) -> None:
     with serving(shop, FFT_SERVE_STREAM_MB="1000") as (server, address):
 
@@ -103,6 +80,18 @@ def test_a_server_that_is_killed_in_mid_stream_sends_no_end(shop: Served, suffix
 
         with pytest.raises((httpx.RemoteProtocolError, httpx.ReadError)):
             read_all()
+
+
+def test_without_chunks_an_answer_has_its_length(shop: Served) -> None:
+    """The end of a connection is the end of an answer of HTTP/1.0, which proxies may speak."""
+    with serving(shop) as (_, address):
+        host, _, port = address.removeprefix("http://").partition(":")
+        with socket.create_connection((host, int(port))) as connection:
+            connection.sendall(b"GET /models/wide/rows.csv HTTP/1.0\r\nHost: localhost\r\n\r\n")
+            head, _, body = b"".join(iter(lambda: connection.recv(1_000_000), b"")).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200")
+    assert int(re.findall(rb"content-length: (\d+)", head)[0]) == len(body)
+    assert body.count(b"\r\n") == 100_001
 
 
 def test_a_client_that_leaves_gives_its_place_back(shop: Served) -> None:

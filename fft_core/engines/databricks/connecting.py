@@ -125,7 +125,9 @@ class SparkSessions:
         """Open a session beside those of this process; the first one starts Spark, with the settings of its profile."""
         if not (Path(pyspark.__file__).with_name("jars").is_dir() or os.environ.get("SPARK_HOME")):
             hint = "Give `remote`, or install pyspark in place of pyspark-client."
-            raise ConnectError("there is only the client of Spark Connect here, and no Spark to start", hint=hint)
+            raise ConnectError(
+                "there is only the client of Spark Connect here, and no Spark to start", hint=hint, code="FFT-210"
+            )
         settings = self._settings
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
         with _starting:
@@ -157,7 +159,9 @@ class SparkSessions:
     def _verify(self, session: SparkSession) -> None:
         for name, value in _NEEDED.items():
             if (found := session.conf.get(name, None)) != value:
-                raise ConnectError(f"the session of Spark keeps {name} = {found}, and FFT needs {value}")
+                raise ConnectError(
+                    f"the session of Spark keeps {name} = {found}, and FFT needs {value}", code="FFT-205"
+                )
 
     def _explained(self, error: Exception) -> ConnectError:
         masker = Masker.of([self._settings["token"]] if self._settings["token"] else [])

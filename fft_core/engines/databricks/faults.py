@@ -29,14 +29,14 @@ def explained(error: Exception, sql: str, *, is_interrupted: bool) -> EngineErro
     """Return the error of FFT for an error of Spark, its client, or gRPC."""
     whole = _JVM.sub("", str(error)).strip()
     if is_interrupted and (any(word in whole for word in _CANCELLED) or _LOST.search(whole)):
-        return EngineError("the statement was interrupted")
+        return EngineError("the statement was interrupted", code="FFT-604")
     said = _CLASS.sub("", whole).partition("\n")[0].strip() or type(error).__name__
     if _BUSY.search(whole):
         return BusyError(f"another session is in the way: {said}", hint="A later try can succeed.")
     if _LOST.search(whole):
-        return BusyError(f"the session was lost: {said}", hint="A later try can succeed.")
+        return BusyError(f"the session was lost: {said}", hint="A later try can succeed.", code="FFT-221")
     if any(word in whole for word in _CANCELLED[:3]):
-        return BusyError(f"Spark cancelled the statement: {said}", hint="Was it ended there?")
+        return BusyError(f"Spark cancelled the statement: {said}", hint="Was it ended there?", code="FFT-604")
     return _rejected(whole, said, sql)
 
 
@@ -45,7 +45,7 @@ def _rejected(whole: str, said: str, sql: str) -> StatementError:
     repeated = _REPEATED.search(whole)
     if repeated:
         said = f"the query has two columns called {repeated[1] or repeated[2]!r}"
-        return StatementError(said, sql=sql, hint=_NAME_EACH, position=position)
+        return StatementError(said, sql=sql, hint=_NAME_EACH, position=position, code="FFT-602")
     return StatementError(said, sql=sql, missing=_missing(whole), position=position)
 
 

@@ -111,7 +111,7 @@ def _cast(column: ColumnType, values: Any) -> Any:
         return values if kind is None else values.cast(kind)
     except (pa.ArrowException, ValueError) as error:
         raise EngineError(
-            f"column {column.name!r} ({column.type}) has values that a frame cannot hold: {error}"
+            f"column {column.name!r} ({column.type}) has values that a frame cannot hold: {error}", code="FFT-414"
         ) from error
 
 
@@ -129,5 +129,6 @@ def _storable(frame: pa.Table, columns: Sequence[ColumnType]) -> pa.Table:
                 f"the frame cannot be stored: column {field.name!r} ({field.type}) has values that the database cannot "
                 f"hold: {error}",
                 hint="Round it or cast it in the model, for example to text.",
+                code="FFT-413",
             ) from error
     return pa.Table.from_arrays(arrays, names=frame.column_names)

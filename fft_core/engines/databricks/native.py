@@ -33,7 +33,7 @@ class PysparkFrames:
     @contextmanager
     def query(self, frame: Any) -> Iterator[str]:
         if frame.isStreaming:
-            raise EngineError("the frame is a stream", hint="Return a frame of rows that are there.")
+            raise EngineError("the frame is a stream", hint="Return a frame of rows that are there.", code="FFT-413")
         name = f"_ff_frame_{uuid4().hex}"
         with self._session.explained(""):
             frame.createOrReplaceTempView(name)

@@ -31,5 +31,6 @@ class SparkPlaces:
             raise EngineError(
                 f"the other profile is on another Spark: {other}, and this one is {self._endpoint}",
                 hint="One statement reads one Spark. Put both environments into databases or catalogs of one.",
+                code="FFT-223",
             )
         return looking_at(self._session, namespace(settings))

@@ -178,7 +178,7 @@ class SparkEngineSession(BaseSession):
     def _statement(self, sql: str) -> Iterator[DataFrame]:
         """Run a statement, or prepare a query, and yield its frame; errors become those of FFT."""
         if self._cancelled.is_set():  # between two statements, for example in a Python model
-            raise EngineError("the statement was interrupted")
+            raise EngineError("the statement was interrupted", code="FFT-604")
         with self.explained(sql):
             if not self._sessions.is_remote:
                 self.spark.sparkContext.setJobGroup(self._tag, self.trace.node or "fft", interruptOnCancel=True)

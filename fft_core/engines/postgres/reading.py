@@ -34,6 +34,7 @@ from fft_core.engines.reading import (
     RefusedValueError,
     RowsQuery,
     TimeLimitError,
+    UnfitValueError,
     rows_sql,
 )
 from fft_core.engines.spec.dsn import secret_parts
@@ -205,7 +206,10 @@ def _batches(
         part = list(rows) if all_at_once else list(islice(rows, _ROWS_AT_ONCE))
         if schema is not None and not part:
             return
-        table = arrow.from_texts(fields, [row[1:] for row in part])
+        try:
+            table = arrow.from_texts(fields, [row[1:] for row in part])
+        except EngineError as error:
+            raise UnfitValueError(error.problem.message, hint=error.problem.hint) from error
         if schema is None:
             schema = table.schema
         elif table.schema != schema:
