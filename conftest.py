@@ -20,11 +20,13 @@ sys.path.insert(0, str(Path(__file__).parent / "tests" / "core"))
 sys.path.insert(0, str(Path(__file__).parent / "tests" / "prefect"))
 sys.path.insert(0, str(Path(__file__).parent / "tests" / "serve"))
 
-from bqemulator_server import bqemulator_or_skipped
-from fakesnow_server import fakesnow_or_skipped
+from bqemulator_server import running_bqemulator
+from fakesnow_server import running_fakesnow
 from postgres_server import drop_schema, new_schema, running_server
 from prefect_runs import prefect_api, run_flow
 from serve_fixtures import closed_apps, served_place
+from server_environment import or_skipped
+from spark_server import running_spark
 from sweeps import FIRST_SEED
 from targets import Target
 from unit_test_bench import Bench
@@ -57,10 +59,16 @@ def pytest_configure(config: pytest.Config) -> None:
 # Tests that share expensive fixtures, by prefixes of their names: one process of xdist runs all of them. Its own mark
 # for that, xdist_group, has no effect: pytest 9.2 does not read the names that xdist 3.8 sets.
 TOGETHER = (
-    "tests/example/test_marts_against_parquet.py::",
-    "tests/cli/test_dev_command.py::test_in_the_ui_",
-    "tests/prefect/",
-    "tests/serve/test_stack.py::",
+    ("tests/example/test_marts_against_parquet.py::",),
+    ("tests/cli/test_dev_command.py::test_in_the_ui_",),
+    ("tests/prefect/",),
+    ("tests/serve/test_stack.py::",),
+    (  # one server of Spark
+        "tests/engines/test_contract.py::TestSpark::",
+        "tests/engines/test_spark.py::",
+        "tests/engines/test_projects_on_spark.py::",
+        "tests/skip/test_skips_on_spark.py::",
+    ),
 )
 
 
@@ -70,7 +78,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
 
     class OneByOneOrTogether(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            return next((names for names in TOGETHER if nodeid.startswith(names)), nodeid)
+            return next((names[0] for names in TOGETHER if nodeid.startswith(names)), nodeid)
 
     return OneByOneOrTogether(config, log)
 
@@ -89,13 +97,19 @@ def postgres_dsn() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def snowflake_server() -> Iterator[Mapping[str, Any]]:
-    with fakesnow_or_skipped() as settings:
+    with or_skipped(running_fakesnow()) as settings:
         yield settings
 
 
 @pytest.fixture(scope="session")
 def bigquery_server() -> Iterator[Mapping[str, Any]]:
-    with bqemulator_or_skipped() as settings:
+    with or_skipped(running_bqemulator()) as settings:
+        yield settings
+
+
+@pytest.fixture(scope="session")
+def spark_server() -> Iterator[Mapping[str, Any]]:
+    with or_skipped(running_spark()) as settings:
         yield settings
 
 

@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -23,10 +23,10 @@ from typing import Any
 
 import duckdb
 import loading
-from peers import DBT, SQLMESH, Dbt, Sqlmesh, make_environment
+from ours import W
+from peers import DBT, SQLBUILD, SQLMESH, Dbt, Sqlbuild, Sqlmesh, make_environment, newer_python
 from prefect_peers import PREFECT_DBT, PrefectDbt, prefect_server
 from timing import HEAD, Cost, Timed, cost_of, pair, row
-from workload import write_project
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent / "tests" / "engines"))
@@ -36,83 +36,7 @@ from postgres_server import running_server  # noqa: E402
 PYTHON = sys.executable
 FFT = str(Path(sys.executable).parent / "fft")
 KEPT = HERE.parent / ".venv-peers" / "results.json"
-RESULTS = Path(".fastflowtransform") / "target" / "run_results.json"
 WIDE_LAYER = 100  # 5,000 models in 50 layers
-
-
-class W:
-    """The workload in a folder of its own."""
-
-    def __init__(self, scratch: Path, models: int, layer: int = 10) -> None:
-        self.scratch, self.models, self.layer = scratch, models, layer
-        self.root = scratch / f"w{models}"
-
-    def write(self) -> None:
-        """Write the project again."""
-        shutil.rmtree(self.root, ignore_errors=True)
-        write_project(self.root, self.models, self.layer)
-
-    def first_build(self) -> Cost:
-        """Build into a new file."""
-        self.write()
-        return self.build()
-
-    def build_anew(self) -> Cost:
-        """Build into a new file, from files that were read before."""
-        (self.root / "workload.duckdb").unlink(missing_ok=True)
-        return self.build()
-
-    def build(self) -> Cost:
-        """Run `fft build`."""
-        return cost_of([FFT, "build", str(self.root)], self.scratch)
-
-    def plan(self) -> Cost:
-        """Run `fft plan`."""
-        return cost_of([FFT, "plan", str(self.root)], self.scratch)
-
-    def ls(self) -> Cost:
-        """Run `fft ls`."""
-        return cost_of([FFT, "ls", str(self.root)], self.scratch)
-
-    def edited_build(self) -> Cost:
-        """Build after an edit of one model in the last layer."""
-        self.edit()
-        return self.build()
-
-    def edit(self) -> None:
-        """Edit one model in the last layer."""
-        path = sorted((self.root / "models").glob("*.ff.sql"))[-1]
-        path.write_text(path.read_text().replace(" as val", " + 1 as val", 1))
-
-    def with_prefect(self, environment: Mapping[str, str]) -> Cost:
-        """Run `fft build --with prefect`, with a running server."""
-        return cost_of([FFT, "build", str(self.root), "--with", "prefect"], self.scratch, **environment)
-
-    def flow(self, environment: Mapping[str, str]) -> Cost:
-        """Build into a new file as a flow of Prefect: the time of the flow, without imports."""
-        self.write()
-        cost = cost_of([PYTHON, str(HERE / "prefect_flow.py"), str(self.root)], self.scratch, **environment)
-        return Cost(float((self.scratch / "said.txt").read_text().split()[-1]), cost.megabytes)
-
-    def python_loop(self) -> Cost:
-        """Build into a new file by a loop over a Run, without Dagster: the time of the loop."""
-        self.write()
-        cost = cost_of([PYTHON, str(HERE / "python_loop.py"), str(self.root)], self.scratch)
-        return Cost(float((self.scratch / "said.txt").read_text().split()[-1]), cost.megabytes)
-
-    def build_less_dagster(self) -> Cost:
-        """Run `fft build` into a new file, one step at a time; return the time inside the steps."""
-        self.write()
-        cost = cost_of([FFT, "build", str(self.root), "--jobs", "1"], self.scratch)
-        said = json.loads((self.root / RESULTS).read_text())
-        return Cost(sum(node["duration_ms"] for node in said["results"]) / 1000, cost.megabytes)
-
-    def raw_loop(self) -> Cost:
-        """Run its statements in a bare loop, into a new file."""
-        database = self.scratch / "raw.duckdb"
-        database.unlink(missing_ok=True)
-        command = [PYTHON, str(HERE / "raw_loop.py"), str(database), str(self.models), str(self.layer)]
-        return cost_of(command, self.scratch)
 
 
 def imported(module: str, scratch: Path) -> Cost:
@@ -125,11 +49,26 @@ def everyday(scratch: Path, models: int, runs: int) -> Iterator[Timed]:
     w = W(scratch, models)
     yield pair(f"fft build, {models} models, all new", w.first_build, "bare DuckDB loop", w.raw_loop, runs)
     duck = lambda: imported("duckdb", scratch)  # noqa: E731
+    click = lambda: imported("click", scratch)  # noqa: E731
+    yield pair("fft build, nothing changed, after a build", w.build, "import duckdb", duck, 1)
     yield pair("fft build, nothing changed", w.build, "import duckdb", duck, 2 * runs)
     yield pair("fft plan, nothing changed", w.plan, "import duckdb", duck, 2 * runs)
-    yield pair(f"fft ls, {models} models", w.ls, "import duckdb", duck, 2 * runs)
+    yield pair(f"fft ls, {models} models", w.ls, "import click", click, 2 * runs)
     dagster = lambda: imported("dagster", scratch)  # noqa: E731
+    yield pair("fft plan, one model edited", w.edited_plan, "import dagster", dagster, runs)
     yield pair("fft build, one model edited", w.edited_build, "import dagster", dagster, runs)
+
+
+def materialized(scratch: Path, models: int, runs: int) -> Iterator[Timed]:
+    """Measure "Materialize all" of an unchanged project by Dagster's command, against one that builds all."""
+    w = W(scratch, models)
+    w.write()
+    home = w.write_definitions()
+    w.materialize(home)  # an instance that is there, and files that were read before
+    what = f"dagster asset materialize, {models} models"
+    yield pair(
+        f"{what}, nothing changed", lambda: w.materialize(home), "all new", lambda: w.materialize_anew(home), runs
+    )
 
 
 def in_python(scratch: Path, _: int, runs: int) -> Iterator[Timed]:
@@ -166,6 +105,17 @@ def against_sqlmesh(scratch: Path, models: int, runs: int) -> Iterator[Timed]:
     w = W(scratch, models)
     peer = Sqlmesh(scratch / "sqlmesh", make_environment(HERE.parent / ".venv-sqlmesh", SQLMESH), models)
     yield pair(f"fft build, {models} models, all new", w.first_build, "sqlmesh plan, no Dagster", peer.build, runs)
+
+
+def against_sqlbuild(scratch: Path, models: int, runs: int) -> Iterator[Timed]:
+    """Measure W against SQLBuild, which needs a newer Python than FFT."""
+    w = W(scratch, models)
+    commands = make_environment(HERE.parent / ".venv-sqlbuild", SQLBUILD, newer_python("3.14", "3.13", "3.12"))
+    peer = Sqlbuild(scratch / "sqlbuild", commands, models)
+    peer.build()
+    w.first_build()  # files that were read before, as the peer has them
+    yield pair(f"fft build, {models} models, new database", w.build_anew, "sqb build, no Dagster", peer.build, runs)
+    yield pair("fft plan, one model edited", w.edited_plan, "sqb plan, one model edited", peer.edited_plan, runs)
 
 
 def under_prefect(scratch: Path, models: int, runs: int) -> Iterator[Timed]:
@@ -381,10 +331,12 @@ def _milliseconds(
 
 PARTS: dict[str, Callable[[Path, int, int], Iterator[Timed]]] = {
     "everyday": everyday,
+    "materialized": materialized,
     "python": in_python,
     "digest": digest,
     "dbt": against_dbt,
     "sqlmesh": against_sqlmesh,
+    "sqlbuild": against_sqlbuild,
     "prefect": under_prefect,
     "prefect-dbt": against_prefect_dbt,
     "scale": ten_times,

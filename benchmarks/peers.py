@@ -29,15 +29,49 @@ defs = dg.Definitions(assets=[models], resources={"dbt": DbtCliResource(project_
 
 
 SQLMESH = ("sqlmesh>=0.200", "duckdb")
+SQLBUILD = ("sqlbuild", "duckdb")
+SQLBUILD_PROJECT = """\
+name = "workload"
+adapter = "duckdb"
+default_target = "dev"
+
+[connections.own]
+database = "workload.duckdb"
+
+[defaults]
+materialized = "table"
+
+[targets.dev]
+connection = "own"
+schema = "dev"
+"""
+SQLBUILD_SEEDS = """\
+seeds:
+  - name: seed_base
+    description: Numbers.
+    columns: [{name: id, type: BIGINT}, {name: val, type: BIGINT}, {name: grp, type: BIGINT}]
+"""
+SQLBUILD_HEAD = 'MODEL (\n  description "A model.",\n  columns (\n    id (audits [not_null]),\n  ),\n);\n\n'
 
 
-def make_environment(folder: Path, requirements: Sequence[str]) -> Path:
+def newer_python(*versions: str) -> str:
+    """Return the first Python of these versions that runs from the PATH. Raises RuntimeError if none does."""
+    for version in versions:
+        program = shutil.which(f"python{version}")
+        tried = [program, "-c", "import sys; print(sys.executable)"] if program else ["false"]
+        found = subprocess.run(tried, capture_output=True, text=True, check=False)  # pyenv has programs that fail
+        if not found.returncode:
+            return found.stdout.strip()
+    raise RuntimeError(f"it needs Python {versions[-1]} or newer, and none is on the PATH")
+
+
+def make_environment(folder: Path, requirements: Sequence[str], interpreter: str = sys.executable) -> Path:
     """Install a peer in an environment of its own, compiled, once; give its folder of commands."""
     bin_folder = folder / "bin"
     ready = folder / "ready"
     if not ready.exists():
         python = str(bin_folder / "python")
-        subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
+        subprocess.run([interpreter, "-m", "venv", "--clear", str(folder)], check=True)
         uv = shutil.which("uv") or shutil.which("uv", path=str(Path(sys.executable).parent))
         install = [uv, "pip", "install", "--compile-bytecode", "--python", python] if uv else None
         subprocess.run([*(install or [python, "-m", "pip", "install"]), "--quiet", *requirements], check=True)
@@ -128,3 +162,42 @@ class Sqlmesh:
         shutil.rmtree(self._root / ".cache", ignore_errors=True)
         command = [str(self._bin / "sqlmesh"), "plan", "--auto-apply", "--no-prompts"]
         return cost_of(command, self._root, SQLMESH__DISABLE_ANONYMIZED_ANALYTICS="true")
+
+
+class Sqlbuild:
+    """W as a project of SQLBuild: tables with an audit each."""
+
+    def __init__(self, root: Path, bin_folder: Path, models: int, layer: int = LAYER) -> None:
+        self._root, self._bin, self._layer = root, bin_folder, layer
+        shutil.rmtree(root, ignore_errors=True)
+        (root / "models").mkdir(parents=True)
+        (root / "seeds").mkdir()
+        (root / "sqlbuild_project.toml").write_text(SQLBUILD_PROJECT)
+        rows = "".join(f"{i},{i % 17},{i % 5}\n" for i in range(SEED_ROWS))
+        (root / "seeds" / "seed_base.csv").write_text(f"id,val,grp\n{rows}")
+        (root / "seeds" / "seeds.yml").write_text(SQLBUILD_SEEDS)
+        for index in range(models):
+            self._model(index).write_text(f"{SQLBUILD_HEAD}{query(index, self._spelled, layer)}\n")
+        self._last, self._edits = models - 1, 0
+
+    def _model(self, index: int) -> Path:
+        return self._root / "models" / f"{name(index)}.sql"
+
+    @staticmethod
+    def _spelled(target: str) -> str:
+        return f'__{"seed" if target == "seed_base" else "ref"}("{target}")'
+
+    def build(self) -> Cost:
+        """Build everything into a new file; compiled before, as in a project in regular use."""
+        (self._root / "workload.duckdb").unlink(missing_ok=True)
+        return self._cost("build")
+
+    def edited_plan(self) -> Cost:
+        """Plan after an edit of one model in the last layer."""
+        self._edits += 1
+        text = query(self._last, self._spelled, self._layer).replace(" as val", f" + {self._edits} as val", 1)
+        self._model(self._last).write_text(f"{SQLBUILD_HEAD}{text}\n")
+        return self._cost("plan")
+
+    def _cost(self, command: str) -> Cost:
+        return cost_of([str(self._bin / "sqb"), "--project-dir", str(self._root), command], self._root)

@@ -181,9 +181,7 @@ def _leave(code: int) -> None:
 
     Our own work at exit is done by then: databases are closed when the command returns.
     """
-    for thread in threading.enumerate():
-        if thread is not threading.current_thread() and not thread.daemon:
-            thread.join()
+    threading._shutdown()  # type: ignore[attr-defined]  # ends pools of threads, and joins all other threads but daemons
     atexit._run_exitfuncs()
     with suppress(OSError):  # the reader has ended
         sys.stdout.flush()

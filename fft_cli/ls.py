@@ -39,8 +39,8 @@ def command(
 
     PROJECT is the folder with project.yml.
     """
-    from fft_core.reports.manifest import described_node
-    from fft_core.warehouse.warehouse import planned_places
+    from fft_core.project.places import planned_places
+    from fft_core.reports.described import described_node
 
     project = options.load()
     names = selection.names(project)
@@ -59,7 +59,7 @@ def command(
 
 def _rows(project: Project, nodes: Sequence[Model | Seed]) -> Iterator[tuple[str, ...]]:
     """Yield the rows of the table; with the relation of each node, if its name alone does not tell it."""
-    from fft_core.warehouse.warehouse import planned_places
+    from fft_core.project.places import planned_places
 
     places = planned_places(project)
     has_places = not places.are_plain
@@ -70,7 +70,7 @@ def _rows(project: Project, nodes: Sequence[Model | Seed]) -> Iterator[tuple[str
 
 
 def _cells(node: Model | Seed) -> tuple[str, ...]:
-    from fft_core.reports.manifest import described_node
+    from fft_core.reports.described import described_node
 
     described = described_node(node)
     kind, materialized = described["kind"], described["materialized"]

@@ -167,6 +167,8 @@ class Selection:
 
     def names(self, project: Project, run: Run | None = None) -> frozenset[str]:
         """Choose the nodes; for a run, if there is one. A database is only opened for `state:`. Raises FftError."""
+        if not self.narrows:
+            return frozenset(node.name for node in project.stored())
         from fft_core.run.select.facts import select_nodes
 
         return select_nodes(project, self.select, self.exclude, changed_since=self.changed_since, run=run)

@@ -41,7 +41,7 @@ def command(options: PlanOptions, verbose: bool, as_json: bool) -> None:
     left = sum(len(orphan.beside) + (orphan.kind is not None) for orphan in orphans)
     if left and not as_json:
         what = "1 table or view of a model that is" if left == 1 else f"{left} tables or views of models that are"
-        echo(f"{what} gone: `fft clean --orphans --dry-run` lists what can be dropped")
+        echo(f"{what} no longer in the project: `fft clean --orphans --dry-run` lists them")
 
 
 def print_plan(plan: Plan, *, as_json: bool, verbose: bool = False) -> None:

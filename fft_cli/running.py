@@ -15,6 +15,7 @@ from fft_cli.plan import print_plan
 from fft_cli.run_options import Output, RunOptions
 from fft_cli.terminal import echo
 from fft_core import Model, Plan, Project, Run
+from fft_core.run.known_facts import keep_facts
 from fft_core.run.report import FAILED, Report, remember
 from fft_core.run.work import Todo
 
@@ -123,6 +124,8 @@ def run(call: Call, todo: Todo, afterwards: Callable[[Report], None] = lambda re
         write_manifest(make_manifest(call.project, call.run))
     remember(call.run, call.command, report, call.seconds)
     afterwards(report)
+    if todo.names and not (report.interrupted or report.left_behind):
+        keep_facts(call.run)
     if report.interrupted:
         echo("interrupted", err=True)
     if report.left_behind:

@@ -23,7 +23,7 @@ from fft_core.run.turn import check_node
 from fft_dagster import events
 from fft_dagster.execution.executor import NODE_TAG, interruptible
 from fft_dagster.execution.run_scope import refuse_processes
-from fft_dagster.projects import BoundProject, bound_project, marked
+from fft_dagster.projects import BoundProject, bound_project, marked, names_in_run
 from fft_dagster.resource import RESOURCE_KEY, ProjectWarehouses, WarehouseSessions
 from fft_dagster.step_names import StepNames
 from fft_dagster.translator import IO_MANAGER_KEY, FftTranslator
@@ -150,7 +150,7 @@ def _node_asset(
         with _turn(resource, node, begun) as warehouse:
             if context.selected_asset_keys:
                 run_id = _run_id(context)
-                in_run = partial(_names_in_run, context, project, translator) if run_id else None
+                in_run = partial(names_in_run, context.job_def, bound) if run_id else None
                 try:
                     result = resource.run(in_run).build(node, run_id=run_id)
                 except CheckFailedError as error:
@@ -197,12 +197,6 @@ def _run_id(context: dg.AssetExecutionContext) -> str | None:
 
 def _keys_in_run(context: dg.AssetExecutionContext) -> Set[dg.AssetKey]:
     return context.job_def.asset_layer.selected_asset_keys
-
-
-def _names_in_run(context: dg.AssetExecutionContext, project: Project, translator: FftTranslator) -> frozenset[str]:
-    """Return the names of the models and seeds that are selected in a run."""
-    keys = _keys_in_run(context)
-    return frozenset(node.name for node in project.stored() if translator.get_asset_key(node) in keys)
 
 
 def _view_evaluations(

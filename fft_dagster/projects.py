@@ -118,6 +118,12 @@ def projects_of(job: dg.JobDefinition) -> list[BoundProject]:
     return _marks(node.metadata for node in job.asset_layer.asset_graph.asset_nodes)
 
 
+def names_in_run(job: dg.JobDefinition, bound: BoundProject) -> frozenset[str]:
+    """Return the names of the models and seeds that are selected in the job of a run."""
+    keys, translator = job.asset_layer.selected_asset_keys, bound.translator
+    return frozenset(node.name for node in bound.project.stored() if translator.get_asset_key(node) in keys)
+
+
 def only_one(found: list[BoundProject]) -> BoundProject:
     """Return the only project found, or the only one loaded. Raises FftError if there are several, or none."""
     found = _each_once(found) or loaded_projects()

@@ -8,16 +8,26 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any, TypeAlias, get_args
 
 import dagster as dg
 
-from fft_core import FftError, Project, Request, Run, Warehouse
+from fft_core import FftError, Model, Project, Request, Run, Seed, Warehouse
 from fft_core.engines.spec.masking import Masker
 from fft_core.plan.decide import CacheMode
 from fft_core.run.outcomes import StepEnded, StepStarted
 from fft_core.run.output_guard import guarded_output
-from fft_dagster.projects import BoundProject, current_project, loaded_projects, projects_of
+from fft_dagster.events import materialization
+from fft_dagster.execution.threads import interruptible
+from fft_dagster.projects import (
+    BoundProject,
+    current_project,
+    loaded_projects,
+    names_in_run,
+    project_in,
+    projects_of,
+)
 from fft_dagster.runs.settings import refuse_other_settings
 
 RESOURCE_KEY = "fft_warehouse"
@@ -111,6 +121,23 @@ class WarehouseSessions:
                 self._run, self._is_limited = self._run.limited(nodes(), every), True
             return self._run
 
+    def unchanged(self, assets: dg.AssetsDefinition, job: dg.JobDefinition) -> dg.MaterializeResult[Any] | None:
+        """Return the result of the step of a model or seed that is as it was, with no check due; else None.
+
+        Called by the executor at the turn of the step, in its stead. A step with a time limit always runs itself, as
+        does each step of a caller that needs more than Dagster's events.
+        """
+        ((key, spec),) = assets.specs_by_key.items()
+        bound = project_in(spec.metadata)
+        node = bound.nodes.get(key) if bound is not None else None
+        if bound is None or not isinstance(node, Model | Seed) or node.step.timeout or self.tell is not _tell_nobody:
+            return None
+        run = self.of(bound).run(partial(names_in_run, job, bound))
+        with self.session() as warehouse, interruptible(warehouse.engine.interrupt):
+            result = run.reuse(node)
+        names = {check.name for check in assets.check_keys}
+        return materialization(None, key, result, names, self.masker) if result is not None else None
+
     def begin_run(self, run_id: str, job: dg.JobDefinition) -> None:
         """Run the hooks of the run's start, unless the caller that planned the run has. Raises HookError."""
         if self.project.hooks:
@@ -193,6 +220,11 @@ class ProjectWarehouses:
     def run(self, nodes: Callable[[], frozenset[str]] | None = None) -> Run:
         """Return the run of the running asset's project."""
         return self._current.run(nodes)
+
+    def unchanged(self, assets: dg.AssetsDefinition, job: dg.JobDefinition) -> dg.MaterializeResult[Any] | None:
+        """Return the result of the step of a model or seed that is as it was, with no check due; else None."""
+        bound = next((found for spec in assets.specs if (found := project_in(spec.metadata)) is not None), None)
+        return self.of(bound).unchanged(assets, job) if bound is not None else None
 
     @property
     def _current(self) -> WarehouseSessions:

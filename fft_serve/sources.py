@@ -29,8 +29,8 @@ from fft_core.engines.reading import (
 from fft_core.engines.spec.registry import spec_of
 from fft_core.errors import ArtifactError
 from fft_core.project.model import Project
+from fft_core.project.places import planned_places
 from fft_core.warehouse.records import TABLE
-from fft_core.warehouse.warehouse import planned_places
 from fft_serve.problems import ProblemError
 
 
@@ -279,7 +279,7 @@ def open_sources(project: Project, seconds: float, before: Sources | None = None
 
 
 def gone(model: str, now: str) -> ProblemError:
-    """Return the error of a walk whose version is not there any more."""
+    """Return the error of a walk whose version no longer exists."""
     said = f"{model} was built again: the rows of this walk are gone. Begin again without the cursor."
     return ProblemError("version_gone", said, data_version=now)
 

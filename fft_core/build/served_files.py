@@ -213,7 +213,7 @@ def _publish(folder: Path, stamp: str, keep: timedelta) -> None:
     pending = _pending(folder, stamp, ".json")
     new = _read(pending)
     if new is None:
-        raise ArtifactError(f"{pending} is not there")
+        raise ArtifactError(f"{pending} does not exist")
     rows = _pending(folder, stamp, ".parquet")
     if new.file is not None and rows.exists():
         rows.replace(folder / new.file)

@@ -7,7 +7,8 @@ build is never skipped wrongly.
 A table that an increment changes stays in its place. Until it is published, a view shows the rows that the table will
 have, and checks read this view. Then the stamp is written, and after it the changes and the record are applied
 together. A crash in between leaves a stamp without a record, on rows without the changes: the next build applies them
-once.
+once. If an engine cannot apply the changes together with the record, the record is written first, and then the table
+is rebuilt with its stamp. A crash in between leaves the rows of before, and a record with another stamp.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from contextlib import contextmanager
 
 from fft_core.engines.changes import Alteration, Change
 from fft_core.engines.created import usable_columns
-from fft_core.engines.leftovers import remove_leftovers, swap_name
+from fft_core.engines.leftovers import prefix_of, remove_leftovers, swap_name
 from fft_core.engines.protocol import ColumnType, RelationKind, Seal, Sealed, Session, Stage, Start, Stats, Want
 from fft_core.engines.publishing import Order, StagedRows
 from fft_core.engines.stamp import columns_digest, marked, unmarked
@@ -53,6 +54,8 @@ class SwapByStatement:
         order = Order(relation, kind, start, view, replaces)
         self.session.hold(order.shown.relation)
         remove_leftovers(self.session, relation)
+        for old in self.retired(relation, prefix_of(relation.name)):
+            self.session.execute(self.session.spelling.drop(old, "table"))
         stage = _ChangeStage(self, order) if start == "published" else _SwapStage(self, order)
         try:
             yield stage
@@ -74,6 +77,25 @@ class SwapByStatement:
         """Render the one statement that creates or replaces a table with the rows of a stage, and a comment."""
         spelling = self.session.spelling
         return spelling.create_as(relation, "table", spelling.select_all(stage), stamp=comment)
+
+    def swap(self, stage: Relation, relation: Relation, comment: str) -> bool:
+        """Write the rows, columns and comment of a stage to a table; return whether the stage is still there.
+
+        If an engine needs several statements for it, a crash must neither lose rows nor leave the stamp on other rows.
+        """
+        self.session.execute(self.swapped(stage, relation, comment))
+        return True
+
+    def retired(self, relation: Relation, prefix: str) -> Sequence[Relation]:
+        """Return the tables with replaced rows that `swap` has left for readers; their names begin with the prefix."""
+        return ()
+
+    def runs_in_place(self, statements: Sequence[str]) -> bool:
+        """Whether a change is run on the published table, if rows and record are not changed together.
+
+        It must be one statement, or the table is half changed after a crash.
+        """
+        return len(statements) == 1
 
     def replaced(self, relation: Relation, kind: RelationKind, query: str, comment: str) -> str:
         """Render the one statement that creates or replaces a view, with a comment."""
@@ -116,7 +138,7 @@ class _SwapStage(StagedRows):
     def publish(self, seal: Seal) -> Sealed:
         order, comment = self.order, self._comment(self.place, self.order.kind, seal)
         if order.kind == "table":
-            self._swap(order, self._publisher.swapped(self.place, order.relation, comment))
+            self._swap_table(self.place, comment)
         else:
             self._replace(order, self._query, comment)
         if order.view is not None:
@@ -138,13 +160,18 @@ class _SwapStage(StagedRows):
         return relation
 
     def _replace(self, order: Order, query: str, comment: str) -> None:
-        self._swap(order, self._publisher.replaced(order.relation, order.kind, query, comment))
+        self._make_room(order)
+        self.session.execute(self._publisher.replaced(order.relation, order.kind, query, comment))
 
-    def _swap(self, order: Order, statement: str) -> None:
+    def _swap_table(self, stage: Relation, comment: str) -> None:
+        self._make_room(self.order)
+        if not self._publisher.swap(stage, self.order.relation, comment):
+            self._made.remove(stage)
+
+    def _make_room(self, order: Order) -> None:
         there = self.session.inspect([order.relation]).get(order.relation)
         if there is not None and there.kind != order.kind:
             self._publisher.make_room(order.relation, there.kind)
-        self.session.execute(statement)
 
     def _comment(self, made: Relation, kind: RelationKind, seal: Seal) -> str:
         """Return the new comment of the published relation: the text that users wrote, and the mark of this build."""
@@ -191,16 +218,20 @@ class _ChangeStage(_SwapStage):
     def publish(self, seal: Seal) -> Sealed:
         relation, statements = self.order.relation, self._statements()
         after = [statement for spelled in seal.after for statement in spelled()]
+        # one statement then publishes rows and stamp; after a crash before it, the record has another stamp
+        is_recorded_first = statements is None and not after
         if statements is None or self._altered is not None:
             made = self._place if statements is None else self._altered
             assert made is not None  # follows from the condition above
             rows = self._beside(self.session.spelling.select_all(made), "table")
             comment = self._comment(rows, "table", seal)
-            self._swap(self.order, self._publisher.swapped(rows, relation, comment))
+            if is_recorded_first:
+                self._apply((), (), seal.record)
+            self._swap_table(rows, comment)
         elif seal.stamp is not None:
             comment = self._comment(relation, "table", seal)
             self.session.execute(self.session.spelling.comment_on(relation, "table", comment))
-        self._apply(statements or (), after, seal.record)
+        self._apply(statements or (), after, () if is_recorded_first else seal.record)
         return Sealed()
 
     def _statements(self) -> Sequence[str] | None:
@@ -209,7 +240,8 @@ class _ChangeStage(_SwapStage):
             return ()
         can = self.session.capabilities
         statements = tuple(self._change.statements(self.order.relation)) if can.changes_rows else ()
-        return statements if can.changes_together or len(statements) == 1 else None
+        is_in_place = can.changes_together or self._publisher.runs_in_place(statements)
+        return statements if is_in_place else None
 
     def _apply(self, statements: Sequence[str], after: Sequence[str], record: Sequence[str]) -> None:
         """Change the rows and write the record: together, if the engine can and no other statement comes between."""

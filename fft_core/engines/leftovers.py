@@ -19,18 +19,19 @@ def swap_name(name: str, begun: float | None = None) -> str:
 
     It contains the time when the build began, in seconds since 1970; the default is now.
     """
-    return f"{_prefix(name)}{int(time.time() if begun is None else begun):08x}{secrets.token_hex(4)}"
+    return f"{prefix_of(name)}{int(time.time() if begun is None else begun):08x}{secrets.token_hex(4)}"
 
 
 def remove_leftovers(session: Session, relation: Relation) -> None:
     """Drop stages of a relation that are older than a day: their builds have ended."""
-    names = session.names_beside(relation, _prefix(relation.name))
+    names = session.names_beside(relation, prefix_of(relation.name))
     left = [relation.named(name) for name in names if _is_old(name)]
     for stage, info in session.inspect(left).items() if left else ():
         session.execute(session.spelling.drop(stage, info.kind))
 
 
-def _prefix(name: str) -> str:
+def prefix_of(name: str) -> str:
+    """Return how the names of the stages of a relation begin."""
     return f"_ff_swap_{hashlib.sha256(name.encode()).hexdigest()[:12]}_"
 
 

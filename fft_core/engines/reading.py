@@ -140,7 +140,7 @@ class Reader(Protocol):
         """Run one statement of at most so many seconds.
 
         Raises:
-            NotThereError: the relation, a column or the record is not there.
+            NotThereError: the relation, a column or the record does not exist.
             RefusedValueError: a value cannot be cast to the type of its column.
             TimeLimitError: it took too long.
             EngineError: it failed for another reason.

@@ -27,6 +27,16 @@ def unmarked(comment: str | None) -> str:
     return _MARK.sub("", comment or "")
 
 
+def mark_in(comment: str | None) -> str:
+    """Return the mark in a comment, without the text of users; empty if there is none.
+
+    >>> mark_in("All users.\\n[fft a1 b2]")
+    '[fft a1 b2]'
+    """
+    mark = _MARK.search(comment or "")
+    return mark.group(0).lstrip("\n") if mark else ""
+
+
 def with_text(comment: str | None, text: str) -> str:
     """Return a comment with another text and the same mark.
 

@@ -38,19 +38,33 @@ class HttpStats:
 
 
 _collected: ContextVar[HttpStats | None] = ContextVar("fft_http_stats", default=None)
+_active: list[HttpStats] = []
+_active_lock = threading.Lock()
 
 
 @contextmanager
 def collecting() -> Iterator[HttpStats]:
-    """Count the requests in this context; in threads that it starts, only if they share the context."""
+    """Count the requests in this context, and those of threads without a context of their own; see `current`."""
     stats = HttpStats()
     token = _collected.set(stats)
+    with _active_lock:
+        _active.append(stats)
     try:
         yield stats
     finally:
+        with _active_lock:
+            _active[:] = [other for other in _active if other is not stats]
         _collected.reset(token)
 
 
 def current() -> HttpStats | None:
-    """Return the current counts, or None outside of `collecting`."""
-    return _collected.get()
+    """Return the current counts, or None outside of `collecting`.
+
+    A thread that a model starts does not inherit the context of the model (before Python 3.14). Its requests belong to
+    the only model that collects at that time; with several of them, the owner is unknown, and None is returned.
+    """
+    own = _collected.get()
+    if own is not None:
+        return own
+    with _active_lock:
+        return _active[0] if len(_active) == 1 else None

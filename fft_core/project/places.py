@@ -7,6 +7,7 @@ from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from fft_core.engines.spec.registry import spec_of
 from fft_core.errors import FftError, Location, Problem, ProjectError
 from fft_core.names import Relation
 from fft_core.project.model import Model, Naming, Node, Project, SourceName
@@ -130,6 +131,13 @@ class Places:
         return ImmutableSandboxedEnvironment(
             undefined=jinja2.StrictUndefined, finalize=lambda value: "" if value is None else value
         )
+
+
+def planned_places(project: Project) -> Places:
+    """Return the places of nodes by the project's profile, without opening the database. Raises ProfileError."""
+    profile = project.profiles.active(engine=project.engine)
+    namespace = spec_of(profile.engine).namespace(profile.settings)
+    return Places(project, namespace.relation(""), profile.naming)
 
 
 def refuse_shared_places(project: Project, places: Places, folded: Callable[[Relation], Relation]) -> None:

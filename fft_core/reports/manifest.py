@@ -14,6 +14,7 @@ from fft_core.json_files.artifacts import artifact_path, plain_json, spelled
 from fft_core.names import Relation
 from fft_core.plan.fingerprint import NodeIdentity, fingerprint_of
 from fft_core.project.model import Check, Column, Model, Node, Project, Source, SourceName
+from fft_core.reports.described import described_node
 from fft_core.run.run import Run
 from fft_core.version import VERSION
 from fft_core.warehouse.warehouse import planned_relations
@@ -110,23 +111,6 @@ def parents_of(project: Project, node: Node) -> tuple[str, ...]:
         return ()
     behind = ((project.seed_behind(i) or str(i)) if isinstance(i, SourceName) else i for i in node.inputs)
     return tuple(dict.fromkeys(behind))
-
-
-def described_node(node: Node) -> dict[str, Any]:
-    """Return the settings of a model or seed from its files, as plain values: those that `fft ls --json` prints."""
-    model = node if isinstance(node, Model) else None
-    return {
-        "name": node.name,
-        "kind": model.kind if model else "seed",
-        "materialized": model.materialization.name if model else "seed",
-        "file": node.path.as_posix(),
-        "line": model.line if model else None,
-        "description": node.description,
-        "tags": list(node.tags),
-        "owners": list(node.owners),
-        "refs": list(model.refs) if model else [],
-        "sources": [str(name) for name in model.sources] if model else [],
-    }
 
 
 def _turned(parents: Mapping[str, tuple[str, ...]]) -> dict[str, list[str]]:

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Hashable
+from contextlib import suppress
 from dataclasses import fields
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fft_core.engines.late import LateSession
 from fft_core.engines.spec import LOCK_TIMEOUT
+from fft_core.engines.spec.registry import spec_of
+from fft_core.errors import FftError
 from fft_core.names.functions import Definition
 from fft_core.plan.records import Published
 from fft_core.project.read.cache_folder import ProjectCache
@@ -22,6 +25,9 @@ from fft_core.project.read.plain_pickle import plain_bytes, plain_value
 from fft_core.version import VERSION
 from fft_core.warehouse.published import Facts, read_facts
 from fft_core.warehouse.warehouse import Warehouse
+
+if TYPE_CHECKING:
+    from fft_core.run.run import Run
 
 FORMAT = 1
 
@@ -43,6 +49,20 @@ def facts_of(warehouse: Warehouse) -> Facts:
     facts, mark = read_facts(warehouse), engine.mark
     engine.at_close(lambda: _write(cache, name, key, mark, facts))
     return facts
+
+
+def keep_facts(run: Run) -> None:
+    """Read the facts of a database after a run, so that the next command need not; nothing is kept if that fails.
+
+    The sessions of the run must be closed.
+    """
+    mark = spec_of(run.profile.engine).mark
+    if mark is None or mark(run.profile.settings) is None:
+        return
+    with suppress(FftError), run.open(read_only=True, patience_seconds=0, late=True) as warehouse:
+        if isinstance(warehouse.engine, LateSession):
+            with warehouse.engine.turn():
+                facts_of(warehouse)
 
 
 def _name(engine: LateSession) -> str:

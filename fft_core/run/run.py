@@ -225,6 +225,17 @@ class Run:
             self.budgets.add(result)
         return result
 
+    def reuse(self, node: Model | Seed) -> ReuseResult | None:
+        """Leave a node as it is, as `build` does, if that is all to do for it; else return None, and change nothing.
+
+        Raises the errors of `build`.
+        """
+        from fft_core.run.turn import reuse_unchanged  # a plan does not need it
+
+        if self.project.hooks:
+            return None
+        return reuse_unchanged(self.sessions.of_thread(), self.rebuilder, node)
+
     def check(self, node: str | SourceName, checks: tuple[Check, ...] | None = None) -> tuple[CheckResult, ...]:
         """Run checks on the published rows of a node or source, by default all of its checks. Builds nothing.
 

@@ -95,6 +95,32 @@ def build_or_reuse(
         rebuilder.views.end(node.name, failed=failed)
 
 
+def reuse_unchanged(warehouse: Warehouse, rebuilder: Rebuilder, node: Model | Seed) -> ReuseResult | None:
+    """Reuse a node at its turn in a run if nothing at all is to do for it; else return None, and change nothing.
+
+    None means that it has to be built, or checked, or that more than its rows is to be looked at: `build_or_reuse`.
+
+    Args:
+        warehouse: The session of this thread.
+        rebuilder: The rebuilder of the run.
+        node: A model or seed whose inputs have had their turn.
+
+    Raises the errors of `build_or_reuse`.
+    """
+    if isinstance(node, Model) and (isinstance(node.body, StreamBody) or node.serve is not None):
+        return None
+    with warehouse.engine.turn(), warehouse.engine.trace.about(node.name):
+        clock = Clock.begun(warehouse)
+        decision = rebuilder.decide(warehouse, node)
+        if decision.is_build or decision.record is None or attachments_are_due(decision):
+            return None
+        if _due_checks(warehouse, decision)[0]:
+            return None
+        result = _reuse(warehouse, rebuilder, decision, decision.record, clock)
+    rebuilder.views.end(node.name, failed=False)
+    return result
+
+
 def _with_failures(warehouse: Warehouse, result: BuildResult | ReuseResult) -> BuildResult | ReuseResult:
     """Store the failing rows of the checks of a node, and of the views that its build judged."""
     kept = replace(result, checks=keep_failures(warehouse, result.checks))

@@ -14,10 +14,9 @@ from fft_core.engines.late import late_session
 from fft_core.engines.protocol import Session, open_session
 from fft_core.engines.spec import LOCK_TIMEOUT
 from fft_core.engines.spec.masking import Masker
-from fft_core.engines.spec.registry import spec_of
 from fft_core.names import Relation
 from fft_core.project.model import Model, Project, Seed, SourceName
-from fft_core.project.places import Places
+from fft_core.project.places import Places, planned_places
 from fft_core.project.profile.profiles import Profile
 from fft_core.project.profile.secrets import project_masker
 from fft_core.warehouse.records import is_migrated, migrate
@@ -148,13 +147,6 @@ class Warehouse:
 
 def _places(project: Project, engine: Session) -> Places:
     return Places(project, engine.relation(""), project.profiles.naming)
-
-
-def planned_places(project: Project) -> Places:
-    """Return the places of nodes by the project's profile, without opening the database. Raises ProfileError."""
-    profile = project.profiles.active(engine=project.engine)
-    namespace = spec_of(profile.engine).namespace(profile.settings)
-    return Places(project, namespace.relation(""), profile.naming)
 
 
 def planned_relations(project: Project) -> Callable[[str | SourceName], Relation]:

@@ -11,7 +11,9 @@ from dagster_celery.tasks import create_execute_job_task, create_resume_job_task
 from fft_core import FftError
 
 if not os.environ.get("REDIS_URL"):
-    raise FftError("REDIS_URL is not set: workers find their tasks there", hint="As in redis://host:6379/0.")
+    raise FftError(
+        "REDIS_URL is not set: workers find their tasks there", hint="As in redis://host:6379/0.", code="FFT-901"
+    )
 
 _SETTINGS = {
     "task_default_queue": "dagster",

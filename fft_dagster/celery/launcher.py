@@ -20,7 +20,7 @@ class WorkerRunLauncher(CeleryRunLauncher):
     """
 
     def terminate(self, run_id: str) -> bool:
-        """Tell the worker of a run to end it; the run is canceled at once if no worker has it yet."""
+        """Ask the worker of a run to end it; the run is canceled at once if no worker has it yet."""
         run = self._instance.get_run_by_id(run_id)
         if run is None or run.is_finished:
             return False

@@ -6,13 +6,11 @@ import os
 import re
 import time
 from asyncio import AbstractEventLoop
-from bisect import insort
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Set
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from sys import exc_info
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from dagster import (
@@ -28,11 +26,20 @@ from dagster import (
 )
 
 from fft_core.engines.lending import OPENED_ALIKE_BY, lend_databases, open_databases
-from fft_core.run.order import inverted, remaining_seconds
+from fft_core.run.order import remaining_seconds
 from fft_dagster.execution.run_scope import run_scope
 from fft_dagster.execution.run_storage import deferred_events, keep_connections, only_listener
 from fft_dagster.execution.supported import require_supported_dagster
-from fft_dagster.execution.threads import PythonLogs, RunThreads, StepEnded, StepLog, StepTask, Workers, interruptible
+from fft_dagster.execution.threads import (
+    HasToRun,
+    PythonLogs,
+    RunThreads,
+    StepEnded,
+    StepLog,
+    StepTask,
+    Workers,
+    interruptible,
+)
 
 require_supported_dagster()  # before the imports below, which may not exist in another version
 
@@ -44,19 +51,19 @@ from dagster._core.events import EngineEventData  # noqa: E402
 from dagster._core.execution.api import ExecuteRunWithPlanIterable, execute_run_iterator  # noqa: E402
 from dagster._core.execution.compute_logs import create_compute_log_file_key  # noqa: E402
 from dagster._core.execution.context_creation_job import PlanExecutionContextManager  # noqa: E402
-from dagster._core.execution.plan.active import ActiveExecution  # noqa: E402
 from dagster._core.execution.plan.execute_plan import (  # noqa: E402
     _handle_compute_log_setup_error,
     _handle_compute_log_teardown_error,
     _trigger_hook,
     dagster_event_sequence_for_step,
 )
-from dagster._core.execution.plan.instance_concurrency_context import InstanceConcurrencyContext  # noqa: E402
-from dagster._core.execution.plan.state import KnownExecutionState  # noqa: E402
 from dagster._core.execution.resources_init import get_required_resource_keys_for_step  # noqa: E402
 from dagster._core.execution.retries import RetryMode, get_retries_config  # noqa: E402
 from dagster._core.execution.tags import get_tag_concurrency_limits_config  # noqa: E402
-from dagster._core.storage.tags import GLOBAL_CONCURRENCY_TAG, PRIORITY_TAG  # noqa: E402
+from dagster._core.storage.tags import PRIORITY_TAG  # noqa: E402
+
+from fft_dagster.execution.steps import TICK_SECONDS, Pools, Steps  # noqa: E402
+from fft_dagster.execution.unchanged import TOGETHER, UnchangedSteps, unchanged_steps  # noqa: E402
 
 if TYPE_CHECKING:
     from dagster._core.execution.context.system import (
@@ -69,8 +76,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ThreadExecutor", "interruptible", "iterate_run", "thread_executor"]
 
-# The latest time after which a termination, a freed slot of a pool, or an event of a running step is noticed.
-TICK_SECONDS = 0.1
 SECOND_WISH_SECONDS = 0.5
 NODE_TAG = "fft/node"  # the tag of steps of models, seeds and sources
 TERMINATING = "Termination requested: interrupting the running steps"
@@ -179,17 +184,19 @@ def _run_steps(
     run = RunThreads(job_context.log, takes_turns=takes_turns, store=only_listener(job_context))
     with ExitStack() as stack:
         stack.enter_context(deferred_events(job_context))
-        pools = stack.enter_context(_Pools(job_context.instance, job_context.dagster_run))
+        pools = stack.enter_context(Pools(job_context.instance, job_context.dagster_run))
         steps = stack.enter_context(_steps_to_run(job_context, execution_plan, pools, options))
         stack.enter_context(PythonLogs(run).attached())
         stack.enter_context(run_scope(job_context))
-        yield from _with_compute_logs(job_context, execution_plan, _StepLoop(job_context, run, steps, pools, options))
+        unchanged = unchanged_steps(job_context, execution_plan, run, NODE_TAG)
+        loop = _StepLoop(job_context, run, steps, pools, options, unchanged)
+        yield from _with_compute_logs(job_context, execution_plan, loop)
 
 
 def _steps_to_run(
-    job_context: PlanExecutionContext, execution_plan: ExecutionPlan, pools: _Pools, options: ThreadOptions
-) -> _Steps:
-    return _Steps(
+    job_context: PlanExecutionContext, execution_plan: ExecutionPlan, pools: Pools, options: ThreadOptions
+) -> Steps:
+    return Steps(
         execution_plan,
         rank=_rank_by_critical_path(job_context, execution_plan, options),
         retry_mode=job_context.retry_mode,
@@ -244,7 +251,13 @@ class _StepLoop:
     """The loop in the run's own thread, which starts steps as they become ready and follows them to their end."""
 
     def __init__(
-        self, job_context: PlanExecutionContext, run: RunThreads, steps: _Steps, pools: _Pools, options: ThreadOptions
+        self,
+        job_context: PlanExecutionContext,
+        run: RunThreads,
+        steps: Steps,
+        pools: Pools,
+        options: ThreadOptions,
+        unchanged: UnchangedSteps,
     ) -> None:
         self._job_context = job_context
         self._run = run
@@ -252,6 +265,9 @@ class _StepLoop:
         self._pools = pools
         self._options = options
         self._workers = Workers(run)
+        self._unchanged = unchanged
+        self._together: set[str] = set()  # those of the running steps that one thread reports as unchanged
+        self._unhandled: list[DagsterEvent] = []
         self._running: set[str] = set()
         self._error: BaseException | None = None
         self._starts_no_more = False
@@ -290,25 +306,64 @@ class _StepLoop:
 
     def _follow_running_steps(self) -> Iterator[DagsterEvent]:
         for report in self._workers.reports():
+            if isinstance(report, HasToRun):
+                self._give_back(report.step_key)
+                continue
             if isinstance(report, StepEnded):
-                self._running.discard(report.step_key)
-                self._steps.verify_complete(self._job_context, report.step_key)
+                self._end(report.step_key)
                 if report.error is not None and self._deadline is None:
                     yield from self._stop_starting(report.error)
                 continue
             yield report
-            if report.step_key in self._running:
+            if report.step_key in self._together:
+                self._unhandled.append(report)  # at their end: the steps below them are looked at together, too
+            elif report.step_key in self._running:
                 self._steps.handle_event(report)
             if report.is_step_failure and not self._options.keep_going:
                 yield from self._stop_starting(None)
 
+    def _end(self, step_key: str) -> None:
+        ended = {step_key}
+        if step_key == TOGETHER:
+            ended, self._together = self._together, set()
+            for event in self._unhandled:
+                self._steps.handle_event(event)
+            self._unhandled.clear()
+        for key in ended:
+            self._running.discard(key)
+            self._steps.verify_complete(self._job_context, key)
+
+    def _give_back(self, step_key: str) -> None:
+        self._unchanged.discard(step_key)
+        self._together.discard(step_key)
+        if step_key in self._running:
+            self._running.remove(step_key)
+            self._steps.give_back(step_key)
+
+    @property
+    def _busy(self) -> int:
+        """The number of threads that work."""
+        return len(self._running) - len(self._together) + bool(self._together)
+
     def _start_ready_steps(self) -> Iterator[DagsterEvent]:
-        free = self._options.max_concurrent - len(self._running)
+        if self._unchanged and not self._together and self._busy < self._options.max_concurrent:
+            self._look_at_unchanged_steps()
+        free = self._options.max_concurrent - self._busy
         if free > 0:
             for step in self._steps.get_steps_to_execute(limit=free):
                 self._running.add(step.key)
-                self._workers.start(self._task(step), running=len(self._running))
+                self._workers.start(self._task(step), running=self._busy)
             yield from self._steps.concurrency_event_iterator(self._job_context)  # logs which pools are full
+
+    def _look_at_unchanged_steps(self) -> None:
+        steps = self._steps.take(self._unchanged)
+        if steps:
+            self._together = {step.key for step in steps}
+            self._running |= self._together
+            log = StepLog(self._job_context.log, self._run)
+            self._workers.start(
+                StepTask(TOGETHER, log, lambda _: self._unchanged.events(steps, log)), running=self._busy
+            )
 
     def _task(self, step: ExecutionStep) -> StepTask:
         context = self._job_context.for_step(step, self._steps.get_known_state())
@@ -350,106 +405,6 @@ class _StepLoop:
 
     def _engine_event(self, message: str, details: EngineEventData | None = None) -> DagsterEvent:
         return DagsterEvent.engine_event(self._job_context, message, details or EngineEventData())
-
-
-class _Pools(InstanceConcurrencyContext):
-    """The claims of a run's steps on slots of pools, and the times to ask again for missing ones. Private."""
-
-    def free_step(self, step_key: str) -> None:
-        """Free the slot of a step; stock would let the next step of the same run wait for 1 to 15 seconds."""
-        was_claimed = step_key in self._claims
-        super().free_step(step_key)
-        if was_claimed:
-            self._pending_timeouts.update(dict.fromkeys(self._pending_timeouts, 0.0))
-
-    def withdraw(self) -> None:
-        for step_key in self.pending_claim_steps():
-            self._instance.event_log_storage.free_concurrency_slot_for_step(self._run_id, step_key)
-            self._pending_claims.remove(step_key)
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        super().__exit__(kind, error, traceback)
-        for step_key in list(self._claims):  # steps left behind, in a process that is about to end
-            self.free_step(step_key)
-
-
-class _Steps(ActiveExecution):
-    """Dagster's state machine of a plan's steps, without its scans of all steps at each event. Private.
-
-    Relies on _update moving steps from _pending to _executable, and on _mark_complete for every step that ends.
-    """
-
-    def __init__(self, plan: ExecutionPlan, *, rank: Callable[[ExecutionStep], float], **options: Any) -> None:
-        self._dependents: dict[str, list[str]] | None = None
-        self._changed: set[str] = set()
-        self._known_state = KnownExecutionState(
-            step_output_versions=plan.known_state.step_output_versions, parent_state=plan.known_state.parent_state
-        )
-        limited = any(step.pool or GLOBAL_CONCURRENCY_TAG in (step.tags or {}) for step in plan.step_dict.values())
-        self._takes_best_first = not limited and not options["tag_concurrency_limits"]
-        super().__init__(plan, sort_key_fn=rank, **options)
-
-    def _update(self) -> None:
-        ready = len(self._executable)
-        if self._dependents is None or self._new_dynamic_mappings:
-            super()._update()
-            self._dependents = inverted(self._pending)
-        elif self._changed or self._waiting_to_retry:
-            self._update_dependents(self._dependents)
-        self._changed.clear()
-        fresh = self._executable[ready:]
-        del self._executable[ready:]
-        for step_key in fresh:
-            insort(self._executable, step_key, key=self._rank)
-
-    def _update_dependents(self, dependents: Mapping[str, Sequence[str]]) -> None:
-        pending = self._pending
-        candidates = {key for changed in self._changed for key in (changed, *dependents.get(changed, ()))}
-        self._pending = {key: pending.pop(key) for key in candidates if key in pending}
-        super()._update()
-        pending.update(self._pending)
-        self._pending = pending
-
-    def _rank(self, step_key: str) -> float:
-        return self._sort_key_fn(self.get_step_by_key(step_key))
-
-    def _mark_complete(self, step_key: str) -> None:
-        super()._mark_complete(step_key)
-        self._changed.add(step_key)
-
-    def get_steps_to_execute(self, limit: int | None = None) -> Sequence[ExecutionStep]:
-        """Return the best of the ready steps; stock sorts all each time. Only full pools require a look at all."""
-        self._update()
-        if not self._takes_best_first:
-            return super().get_steps_to_execute(limit)
-        self._executable, later = self._executable[:limit], self._executable[limit:]
-        try:
-            return super().get_steps_to_execute(limit)
-        finally:
-            self._executable = [*self._executable, *later]
-
-    def get_known_state(self) -> KnownExecutionState:
-        """Return the state as stock does, without checking the type of every output so far for each step."""
-        return self._known_state._replace(
-            previous_retry_attempts=self._retry_state.snapshot_attempts(),
-            dynamic_mappings=dict(self._completed_dynamic_outputs),
-            ready_outputs=self._step_outputs,
-        )
-
-    def seconds_to_next_retry(self) -> float:
-        return max(0.0, min(self._waiting_to_retry.values(), default=TICK_SECONDS + time.time()) - time.time())
-
-    def abandon_rest(self) -> list[str]:
-        steps = (self._pending, self._executable, self._waiting_to_retry, self._pending_skip, self._pending_abandon)
-        rest = [step_key for step_keys in steps for step_key in step_keys]
-        for step_keys in steps:
-            step_keys.clear()
-        for step_key in rest:
-            self._in_flight.add(step_key)
-            self.mark_abandoned(step_key)
-        return rest
 
 
 class _RunResources(ScopedResourcesBuilder):

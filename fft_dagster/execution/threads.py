@@ -190,12 +190,19 @@ class PythonLogs(logging.Handler):
 
 
 @dataclass(frozen=True)
+class HasToRun:
+    """A report on a step that was expected to have nothing to do: it has to run."""
+
+    step_key: str
+
+
+@dataclass(frozen=True)
 class StepTask:
     """A step to run: its events are computed by its iterator, and stored before they are returned."""
 
     step_key: str
     log: StepLog
-    events: Callable[[asyncio.AbstractEventLoop], Iterator[DagsterEvent]]
+    events: Callable[[asyncio.AbstractEventLoop], Iterator[DagsterEvent | HasToRun]]
 
 
 @dataclass(frozen=True)
@@ -214,7 +221,7 @@ class Workers:
         self._tasks: SimpleQueue[StepTask | None] = SimpleQueue()
         self._threads = 0
         # An event alone wakes no thread: it is stored already, and waking one takes the GIL from a thread that works.
-        self._reports: deque[DagsterEvent | StepEnded] = deque()
+        self._reports: deque[DagsterEvent | HasToRun | StepEnded] = deque()
         self._step_ended = threading.Event()
 
     def start(self, task: StepTask, *, running: int) -> None:
@@ -223,7 +230,7 @@ class Workers:
             self._threads += 1
         self._tasks.put(task)
 
-    def reports(self) -> Iterator[DagsterEvent | StepEnded]:
+    def reports(self) -> Iterator[DagsterEvent | HasToRun | StepEnded]:
         self._step_ended.clear()
         while self._reports:
             yield self._reports.popleft()

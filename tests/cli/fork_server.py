@@ -27,10 +27,10 @@ from typing import Any
 OURS = ("fft_core", "fft_cli", "fft_dagster")
 # Two act when they are imported; the third imports dagster_duckdb, and a session asks if that has been imported.
 LEFT_OUT = ("fft_cli.__main__", "fft_dagster.location", "fft_dagster.duckdb_resource")
-NOT_FOR_COMMANDS = (  # import much
+# They import much: pytest, and drivers.
+NOT_FOR_COMMANDS = (
     "fft_core.testing",
-    "fft_core.engines.snowflake.",
-    "fft_core.engines.bigquery.",
+    *(f"fft_core.engines.{one}." for one in ("snowflake", "bigquery", "databricks")),
     "fft_dagster.celery.",
 )
 # What ours and Dagster import in functions. Not numpy, pandas, pyarrow and polars: they start threads.

@@ -74,6 +74,7 @@ def test_versions_are_those_that_are_installed() -> None:
         f"dagster {version('dagster')}",
         f"google-cloud-bigquery {version('google-cloud-bigquery')}",
         f"bigframes {version('bigframes')}",
+        f"pyspark-client {version('pyspark-client')}",
         f"duckdb {version('duckdb')}",
         f"psycopg {version('psycopg')}",
         f"snowflake-connector-python {version('snowflake-connector-python')}",

@@ -56,6 +56,8 @@ TOUCH_DAGSTER_CORE = {
     "fft_dagster.execution.executor",
     "fft_dagster.celery.launcher",
     "fft_dagster.execution.run_storage",
+    "fft_dagster.execution.steps",
+    "fft_dagster.execution.unchanged",
     "fft_dagster.storage",
     "fft_dagster.execution.threads",
     "fft_dagster.runs.runs",

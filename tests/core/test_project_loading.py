@@ -261,6 +261,14 @@ def test_a_sources_file_may_say_nothing_but_its_version(tmp_path: Path) -> None:
     assert loaded(tmp_path, {**ONE, "sources.yml": "version: 2\n"}).sources == {}
 
 
+def test_keys_for_anchors_at_the_top_of_a_file_are_ignored(tmp_path: Path) -> None:
+    text = "x-place: &place {schema: raw}\nversion: 2\nsources: [{name: crm, tables: [{name: users, <<: *place}]}]\n"
+    (source,) = loaded(tmp_path, {"sources.yml": text}).sources.values()
+    assert source.schema == "raw"
+    (problem,) = problems(tmp_path, {"sources.yml": text.replace("{name: users,", "{name: users, x-a: 1,")})
+    assert problem.startswith("sources.yml:3: unknown key 'x-a' in sources.0.tables.0 [FFT-101]")
+
+
 def test_seeds_take_place_and_types_from_their_schema_file(tmp_path: Path) -> None:
     schema = """\
         targets:

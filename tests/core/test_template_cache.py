@@ -57,7 +57,15 @@ def test_only_what_changed_is_parsed(root: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(jinja2.Environment, "parse", noted)
     edited(root, "models/b.ff.sql", "select id, 2 as b from {{ ref('a') }}")
     load_project(root, environment={})
-    assert parsed == [FILES["models/macros/one.sql"], "select id, 2 as b from {{ ref('a') }}"]
+    assert parsed == [FILES["models/b.ff.sql"], "select id, 2 as b from {{ ref('a') }}"]  # compared with each other
+    parsed.clear()
+    edited(root, "models/b.ff.sql", "{{ config(tags=['y']) }} select id, 2 as b from {{ ref('a') }}")
+    load_project(root, environment={})
+    assert set(parsed) == {
+        FILES["models/macros/one.sql"],
+        FILES["models/b.ff.sql"],
+        (root / "models/b.ff.sql").read_text(),
+    }
 
 
 @pytest.mark.parametrize(

@@ -476,14 +476,15 @@ CASES: Mapping[str, tuple[Files, str]] = {
         {**ONE, "profiles.yml": "dev:\n  engine: duckbd\n"},
         (
             "profiles.yml:2: unknown engine 'duckbd' [FFT-203]\n"
-            "    hint: Did you mean 'duckdb'? Engines: bigquery, duckdb, postgres, snowflake_snowpark."
+            "    hint: Did you mean 'duckdb'? "
+            "Engines: bigquery, databricks_spark, duckdb, postgres, snowflake_snowpark."
         ),
     ),
     "a profile without engine": (
         {**ONE, "profiles.yml": "dev:\n  duckdb: {path: x.duckdb}\n"},
         (
             "profiles.yml:1: profile 'dev' has no engine [FFT-203]\n"
-            "    hint: Engines: bigquery, duckdb, postgres, snowflake_snowpark."
+            "    hint: Engines: bigquery, databricks_spark, duckdb, postgres, snowflake_snowpark."
         ),
     ),
     "a profile that is not a mapping": (

@@ -98,8 +98,11 @@ def test_a_job_of_a_schedule_builds_what_is_selected_and_checks_it(shop: Project
     ("expression", "message"),
     [
         ("user", "'user' is not a model or seed"),
-        ("state:modified+", "state: is not known here\n    hint: It depends on the warehouse or on the last run"),
-        ("result:error", "result: is not known here"),
+        (
+            "state:modified+",
+            "state: cannot be used here [FFT-302]\n    hint: It depends on the warehouse or on the last run",
+        ),
+        ("result:error", "result: cannot be used here"),
     ],
 )
 def test_what_cannot_be_selected_is_an_error_when_definitions_load(

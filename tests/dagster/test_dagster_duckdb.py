@@ -151,7 +151,7 @@ def test_plain_connections_and_the_resource_one_after_the_other(
 
 def test_our_resource_is_for_our_configuration_only(shop: Path, database: str) -> None:
     resource = FftDuckDBResource(database=database, connection_config={"threads": 1})
-    with pytest.raises(FftError, match="connection_config is another"), resource.get_connection():
+    with pytest.raises(FftError, match="connection_config differs from it"), resource.get_connection():
         pass
 
 
@@ -173,9 +173,9 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("options", "who"),
     [
-        ({"read_only": True}, "by a connection that is read-only"),
-        ({"config": {"threads": 1}}, "by a connection with a configuration of its own"),
-        ({"config": {"memory_limit": "1GB"}}, "by a connection with a configuration of its own"),
+        ({"read_only": True}, "by a read-only connection"),
+        ({"config": {"threads": 1}}, "by a connection with its own configuration"),
+        ({"config": {"memory_limit": "1GB"}}, "by a connection with its own configuration"),
         ("attach", "it is attached to another database as elsewhere"),
     ],
 )

@@ -322,7 +322,7 @@ def test_a_failing_check_publishes_nothing_and_stops_what_is_downstream(
     (failure,) = [event.step_failure_data for event in run.events if event.is_step_failure]
     assert failure.user_failure_data is not None
     assert failure.user_failure_data.description == (
-        "project.yml:6: orders is not published: 1 check(s) failed: greater_equal_amount: 1 of 2 rows fail\n"
+        "project.yml:6: orders is not published: 1 check(s) failed: greater_equal_amount: 1 of 2 rows fail [FFT-500]\n"
         "    hint: The first of them: id = 11, user_id = 2, amount = -3.0"
     )
     assert (rows(shop, "select * from orders order by 1"), rows(shop, "select * from spending")) == before
@@ -359,7 +359,7 @@ def test_a_model_that_fails_reads_like_its_error(shop: Path, instance: dg.Dagste
     (failure,) = [event.step_failure_data for event in run.events if event.is_step_failure]
     assert failure.user_failure_data is not None
     assert failure.user_failure_data.description == (
-        "models/broken.ff.py:4: model 'broken' raised ZeroDivisionError: division by zero\n"
+        "models/broken.ff.py:4: model 'broken' raised ZeroDivisionError: division by zero [FFT-411]\n"
         "    models/broken.ff.py:4 in broken: return 1 / 0"
     )
 
@@ -476,7 +476,7 @@ def test_what_is_no_frame_or_not_there_is_said(shop: Path, instance: dg.DagsterI
     defs = definitions(shop, assets=[no_frame, reads_nothing])
     for name, said in {
         "no_frame": "a model must return a frame, not int",
-        "reads_nothing": "warehouse.main.orders does not exist\n    hint: Materialize orders first.",
+        "reads_nothing": "warehouse.main.orders does not exist [FFT-420]\n    hint: Materialize orders first.",
     }.items():
         run = materialize(defs, instance, dg.AssetSelection.assets(name))
         assert run.status == "FAILURE"

@@ -447,7 +447,7 @@ async def waiting(users: pd.DataFrame) -> dg.AssetCheckResult:
         (with_config, "it takes a config"),
         (
             without_rows,
-            "it takes no rows\n    hint: Give it a parameter for them: def without_rows(users: pd.",
+            "it takes no rows [FFT-905]\n    hint: Give it a parameter for them: def without_rows(users: pd.",
         ),
         (with_number, "builtins.int is not a type of frame that a model can take"),
         (waiting, "it is a generator, or asynchronous"),
@@ -484,13 +484,13 @@ ENTRY = "{type: asset_check, table: users, name: ours, file: checks.py, gate: tr
         (ENTRY.replace("checks.py", "chekcs.py"), "the file chekcs.py does not exist"),
         (
             ENTRY.replace("name: ours", "name: our"),
-            "has no check our of the asset users\n    hint: Did you mean 'ours'",
+            "has no check our of the asset users [FFT-113]\n    hint: Did you mean 'ours'",
         ),
         (
             ENTRY.replace("table: users", "table: raw"),
-            "no check ours of the asset raw\n    hint: That of this name is a check of users",
+            "no check ours of the asset raw [FFT-113]\n    hint: The check of this name belongs to users",
         ),
-        (ENTRY.replace("gate: true", "gate: false"), "gate: false says nothing"),
+        (ENTRY.replace("gate: true", "gate: false"), "gate: false has no effect"),
         (ENTRY.replace("gate: true", "severity: warn, gate: true"), "severity has no effect"),
         (ENTRY.replace("checks.py", "../checks.py"), "is not a file of the project with a name that ends in .py"),
         (ENTRY.replace(", gate: true", ""), "gate"),

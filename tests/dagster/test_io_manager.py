@@ -56,9 +56,9 @@ def asset(*key: str, manager: str = "fft_io_manager") -> dg.AssetsDefinition:
         (["main", "seed_users"], "the seed seed_users (seeds/seed_users.csv)"),
         (["web", "people"], "the seed seed_users (seeds/seed_users.csv)"),
         (["landing", "visits"], "the source web.visits (sources.yml:2)"),
-        (["_ff_meta"], "a name of FFT's own tables"),
-        (["main", "_ff_migrations"], "a name of FFT's own tables"),
-        (["__ff_py_users"], "a name of FFT's own tables"),
+        (["_ff_meta"], "a name that is reserved for FFT"),
+        (["main", "_ff_migrations"], "a name that is reserved for FFT"),
+        (["__ff_py_users"], "a name that is reserved for FFT"),
     ],
 )
 def test_what_would_take_the_rows_of_something_else_is_refused_at_loading(

@@ -200,7 +200,7 @@ def test_without_an_expression_a_partition_is_refused(shop: Shop) -> None:
     assert "metadata={'partition_expr': 'the_column'}" in said
     assert shop.rows("letters") == [("a", 0)]
     result = shop.run([letters(metadata={"partition_expr": {"letter": "letter"}})], "b")
-    assert "nothing tells the partition of a row" in shop.failure(result)
+    assert "the partition of a row is unknown" in shop.failure(result)
 
 
 def test_rows_of_other_partitions_are_refused(shop: Shop) -> None:
@@ -228,7 +228,7 @@ def test_changed_columns_are_refused(shop: Shop, frame: dict[str, list[Any]], sa
     assert shop.run([letters()], "a").success
     result = shop.run([letters(lambda _: pd.DataFrame(frame))], "b")
     failure = shop.failure(result)
-    assert "the columns are not those of" in failure
+    assert "the columns differ from those of" in failure
     assert said in failure
     assert shop.rows("letters") == [("a", 0)]
 
@@ -239,7 +239,7 @@ def test_values_that_the_columns_hold_are_taken(shop: Shop, values: list[Any]) -
     frame = pd.DataFrame({"n": values, "letter": ["b"] * len(values)})
     result = shop.run([letters(lambda _: frame)], "b")
     if values == [True]:
-        assert "the columns are not those of" in shop.failure(result)
+        assert "the columns differ from those of" in shop.failure(result)
         return
     assert result.success, shop.failure(result)
     assert shop.rows("letters") == [("a", 0), *[("b", int(v) if v else None) for v in values]]

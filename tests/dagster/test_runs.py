@@ -109,7 +109,7 @@ def test_reasons_speak_of_the_run_config(project: Project, instance: dg.DagsterI
     made, _ = run(project, instance, Work("build", builds=("a",), request=Request(rebuild=("a",))))
     (record,) = instance.get_records_for_run(made.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION).records
     said = record.event_log_entry.asset_materialization.metadata["reasons"].value  # type: ignore[union-attr]
-    assert said == "- asked for by rebuild: a in the run config of fft_warehouse"
+    assert said == "- requested by rebuild: a in the run config of fft_warehouse"
 
 
 @pytest.mark.parametrize(

@@ -239,11 +239,11 @@ def test_they_do_not_build_anything_anew(shop: Path, instance: dg.DagsterInstanc
     ("said", "problem"),
     [
         ("retries: {max: 0}", "retries.max"),
-        ("retries: {max: 1, backoff: linear}", "give delay"),
+        ("retries: {max: 1, backoff: linear}", "set delay"),
         ("retries: {max: 1, delay: 1, backoff: cubic}", "backoff"),
         ("retries: {maximum: 1}", "maximum"),
         ("pool: 'a b'", "pool"),
-        ("{pool: a, concurrency_key: b}", "two names for one limit"),
+        ("{pool: a, concurrency_key: b}", "two names for the same limit"),
         ("timeout: 0", "timeout"),
         ("priority: high", "priority"),
     ],

@@ -44,6 +44,7 @@ def levels() -> list[str]:
     """What the engines claim to the contract suite."""
     ours = (
         test_contract.TestBigQuery,
+        test_contract.TestSpark,
         test_contract.TestDuckDB,
         test_contract.TestPostgres,
         test_contract.TestSnowflake,

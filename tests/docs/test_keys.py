@@ -104,10 +104,11 @@ def test_the_examples_of_checks_are_valid_and_have_all_types_and_keys() -> None:
 @pytest.mark.parametrize("spec", our_specs(), ids=lambda spec: spec.name)
 def test_the_profiles_of_an_engine_are_valid_and_have_all_keys(spec: EngineSpec, tmp_path: Path) -> None:
     texts = example_texts(f"profiles_{spec.name}.yml")
-    secrets = {"FF_PG_DSN": "postgresql://ann@db.example.com/shop", "FF_SF_PASSWORD": "a", "FF_SF_TOKEN": "b"}
+    names = ("FF_SF_PASSWORD", "FF_SF_TOKEN", "FF_SF_PRIVATE_KEY_PASSPHRASE", "FF_DBR_TOKEN")
+    secrets = {"FF_PG_DSN": "postgresql://ann@db.example.com/shop", **dict.fromkeys(names, "a")}
     for text in texts:
         (tmp_path / "profiles.yml").write_text(text, encoding="utf-8")
-        assert load_profile(tmp_path, "dev", {**secrets, "FF_SF_PRIVATE_KEY_PASSPHRASE": "c"}).engine == spec.name
+        assert load_profile(tmp_path, "dev", secrets).engine == spec.name
     written = {key for text in texts for key in yaml.safe_load(text)["dev"][spec.name]}
     assert written == set(spec.settings)
     assert [key for key, setting in spec.settings.items() if not setting.description] == []

@@ -5,8 +5,11 @@ Without FFT_SWEEP_SEED they are the same ones each time: what a change breaks is
 
 import os
 
+import pytest
+
 FACTOR = int(os.environ.get("FFT_SWEEP", "1"))  # `make sweep` says 5
 FIRST_SEED = int(os.environ.get("FFT_SWEEP_SEED", "0"))  # any but 0 tries other examples, of all property tests
+only_in_sweeps = pytest.mark.skipif(FACTOR == 1, reason="takes minutes: FFT_SWEEP")
 
 
 def examples(few: int, many: int) -> int:

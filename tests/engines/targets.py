@@ -10,11 +10,15 @@ from typing import Any
 
 import pytest
 from postgres_server import drop_schema, new_schema
+from server_environment import drop_place
 
-from fft_core.engines.protocol import open_session
 from fft_core.engines.spec.registry import spec_of
 
-SERVERS = {"snowflake_snowpark": "snowflake_server", "bigquery": "bigquery_server"}  # the fixture of each
+SERVERS = {  # the fixture of each
+    "snowflake_snowpark": "snowflake_server",
+    "bigquery": "bigquery_server",
+    "databricks_spark": "spark_server",
+}
 
 
 @dataclass(frozen=True)
@@ -36,26 +40,25 @@ class Target:
         return self.server if self.dsn or self.given else "duckdb"
 
     @property
-    def placeless(self) -> str:
-        """Settings without a place, as text of a profiles.yml: for tests that give the place when they open it."""
-        given = {"dsn": "postgresql://"} if self.given is None else {**self.given, self._schema: "none"}
-        return f"{self.server}: {json.dumps(given)}"
+    def schema_setting(self) -> str:
+        """The setting that says in which schema relations of a server lie."""
+        return spec_of(self.engine).schema_setting
 
     @property
-    def _schema(self) -> str:
-        return spec_of(self.server).schema_setting
+    def placeless(self) -> str:
+        """Settings without a place, as text of a profiles.yml: for tests that give the place when they open it."""
+        given = {"dsn": "postgresql://"} if self.given is None else {**self.given, self.schema_setting: "none"}
+        return f"{self.server}: {json.dumps(given)}"
 
     @contextmanager
     def settings(self, path: str = ":memory:") -> Iterator[Mapping[str, Any]]:
         """Give the settings of a database that is empty now and of nobody else; a file stays, a schema is dropped."""
         if self.given is not None:
-            settings = {**self.given, self._schema: new_schema()}
+            settings = {**self.given, self.schema_setting: new_schema()}
             try:
                 yield settings
             finally:
-                session = open_session(self.server, settings)
-                session.execute(session.spelling.drop_schema(session.relation("")))
-                session.close()
+                drop_place(self.server, settings)
             return
         if self.dsn is None:
             yield {"path": path}

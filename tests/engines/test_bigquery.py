@@ -204,7 +204,7 @@ def test_a_dataset_is_created_only_where_the_profile_allows_it(target: Target) -
     assert target.given is not None
     settings = {**target.given, "dataset": "not_there", "allow_create_dataset": False}
     session = open_session(target.engine, settings)
-    with pytest.raises(EngineError, match=r"the dataset test-project\.not_there is not there") as caught:
+    with pytest.raises(EngineError, match=r"the dataset test-project\.not_there does not exist") as caught:
         session.create_schema(session.relation("any"))
     assert "allow_create_dataset" in (caught.value.problem.hint or "")
     assert session.inspect([session.relation("any")], ~Want.KIND) == {}
@@ -223,10 +223,10 @@ def test_credentials_that_are_not_there(tmp_path: Path, monkeypatch: pytest.Monk
     settings = {"project": "p", "dataset": "d", "retry_seconds": 0}
     with pytest.raises(ConnectError, match="cannot sign in to BigQuery"):
         open_session("bigquery", settings)
-    with pytest.raises(ConnectError, match="no key file at"):
+    with pytest.raises(ConnectError, match=r"the key file .* does not exist"):
         open_session("bigquery", {**settings, "keyfile": str(tmp_path / "key.json")})
     (tmp_path / "key.json").write_text('{"type": "service_account", "private_key": "hunter2"}')
-    with pytest.raises(ConnectError, match="is no key of a service account") as caught:
+    with pytest.raises(ConnectError, match="is not a key of a service account") as caught:
         open_session("bigquery", {**settings, "keyfile": str(tmp_path / "key.json")})
     assert "hunter2" not in str(caught.value)
 
@@ -271,7 +271,7 @@ def test_frames_of_libraries_work_beside_each_other(shop: Shop) -> None:
 
 def test_a_missing_input_is_named(shop: Shop) -> None:
     shop.write({"models/orders.ff.sql": ORDERS, "models/m.ff.sql": "select id from {{ ref('orders') }}"})
-    with pytest.raises(MissingRelationError, match="orders, which is not there"):
+    with pytest.raises(MissingRelationError, match="orders, which does not exist"):
         shop.build("m")
 
 

@@ -161,7 +161,7 @@ def test_what_users_set_is_theirs(postgres_dsn: str, schema: str) -> None:
 def test_a_statement_that_takes_too_long_for_its_role_says_why(postgres_dsn: str, schema: str) -> None:
     dsn = psycopg.conninfo.make_conninfo(postgres_dsn, options="-c statement_timeout=20")
     engine = open_session("postgres", {"dsn": dsn, "db_schema": schema})
-    with pytest.raises(Exception, match=r"statement timeout\n    hint: Is a statement_timeout set"):
+    with pytest.raises(Exception, match=r"statement timeout \[FFT-601\]\n    hint: Is a statement_timeout set"):
         engine.fetch("select pg_sleep(2)")
     engine.close()
 

@@ -413,7 +413,7 @@ WRONG = {
             "plus = ibis.udf.scalar.python(lambda x: x, signature=(('int64',), 'int64'), name='plus')\n"
             "    return orders.select(x=plus(_.id))"
         ),
-        r"it calls plus\(\), a function of Python",
+        r"it calls plus\(\), a Python function",
     ),
     "no SQL": ("return orders.select(x=orders.id.histogram(3).cast('interval'))", "m.ff.py"),
     "its own error": ("return orders.nothing", "AttributeError"),

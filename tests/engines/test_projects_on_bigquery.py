@@ -9,7 +9,6 @@ rows as JSON, one by one.
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,8 +16,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as parquet
 import pytest
+from projects_compared import EXAMPLE, USERS_ORDERS, check_tables, copied
+from sweeps import only_in_sweeps
 from targets import Target
-from test_projects_on_snowflake import EXAMPLE, USERS_ORDERS, built
 
 EACH = 16
 
@@ -28,10 +28,8 @@ def target(bigquery_server: Mapping[str, Any]) -> Target:
     return Target(None, "bigquery", bigquery_server)
 
 
-def copied(project: Path, root: Path) -> None:
-    shutil.copytree(project, root, ignore=shutil.ignore_patterns(".*", "__pycache__"))
-    if project != EXAMPLE:
-        return
+def fewer_flights(project: Path, root: Path) -> None:
+    copied(project, root)
     flights = root / "seeds" / "raw_flights.parquet"
     table = parquet.read_table(flights)
     parquet.write_table(table.take(pa.array(range(0, table.num_rows, EACH))), flights)
@@ -56,17 +54,10 @@ def without_values(sql: str) -> str:
     return f"{head}with bands as (\n{' union all '.join(selected)}\n),\n{rest}"
 
 
-@pytest.mark.parametrize("project", [USERS_ORDERS, EXAMPLE], ids=["users_orders", "example_project"])
-def test_each_table_is_that_of_duckdb(target: Target, tmp_path: Path, project: Path) -> None:
-    roots = [tmp_path / "here", tmp_path / "there"]
-    for root in roots:
-        copied(project, root)
-    with target.settings() as settings:
-        found = built(roots[0], {"engine": target.engine, target.engine: settings})
-    wanted = built(roots[1], {"engine": "duckdb", "duckdb": {"path": str(tmp_path / "db.duckdb")}})
-    assert found.keys() == wanted.keys()
-    for name, rows in wanted.items():
-        assert found[name][0] == rows[0], name
-        assert len(found[name]) == len(rows), name
-        for ours, theirs in zip(found[name], rows, strict=True):
-            assert ours == theirs, name
+def test_each_table_of_users_and_orders_is_that_of_duckdb(target: Target, tmp_path: Path) -> None:
+    check_tables(target, tmp_path, USERS_ORDERS)
+
+
+@only_in_sweeps
+def test_each_table_of_the_example_is_that_of_duckdb(target: Target, tmp_path: Path) -> None:
+    check_tables(target, tmp_path, EXAMPLE, fewer_flights)

@@ -32,7 +32,7 @@ def test_a_view_that_the_project_moved_to_another_table_is_judged(shop: Shop) ->
     assert shop.read_by_views("t") == {"t": [("v", "t")]}
     error = blocked(shop.build("t")["t"])
     assert "t is not published: its rows would fail 1 check(s) of the view v" in str(error)
-    assert "its rows as published, by the last build of v: build v first" in str(error)
+    assert "judged with the published query of v: build v first" in str(error)
     assert shop.rows("v") == shop.rows("t") == [1]
     assert states(shop.build("v")) == {"v": "built"}
     assert states(shop.build("t")) == {"t": "built"}
@@ -99,7 +99,7 @@ def test_tables_that_only_fit_together_are_published_though_the_text_is_new(shop
 def test_what_the_published_text_lacks_is_not_judged_and_that_is_said(shop: Shop) -> None:
     shop.write({"models/v.ff.sql": VIEW + "select id as key from {{ ref('t9') }}"}, NOT_NULL.format("v", "key"))
     (unjudged,) = built(shop.build("t")["t"]).unjudged
-    assert str(unjudged).startswith("the view v did not run: with its published query, ")
+    assert str(unjudged).startswith("the checks of the view v did not run: with its published query, ")
     assert "key" in str(unjudged)
 
 

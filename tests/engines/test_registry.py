@@ -37,7 +37,7 @@ SPEC = replace(
 """
 
 
-ENGINES = "Engines: bigquery, duckdb, postgres, snowflake_snowpark."
+ENGINES = "Engines: bigquery, databricks_spark, duckdb, postgres, snowflake_snowpark."
 
 
 @pytest.fixture
@@ -81,6 +81,7 @@ def test_ours_are_declared_like_those_of_others() -> None:
         "duckdb": "fft_core.engines.duckdb:SPEC",
         "bigquery": "fft_core.engines.bigquery:SPEC",
         "postgres": "fft_core.engines.postgres:SPEC",
+        "databricks_spark": "fft_core.engines.databricks:SPEC",
         "snowflake_snowpark": "fft_core.engines.snowflake:SPEC",
     }
     assert set(known) == set(engine_names())
@@ -88,7 +89,7 @@ def test_ours_are_declared_like_those_of_others() -> None:
 
 def test_an_engine_of_others_is_found_and_used(folder: Path) -> None:
     install(folder, "toy_engine", "toy = toy_engine:SPEC")
-    assert engine_names() == ("bigquery", "duckdb", "postgres", "snowflake_snowpark", "toy")
+    assert engine_names() == ("bigquery", "databricks_spark", "duckdb", "postgres", "snowflake_snowpark", "toy")
     assert "toy_engine" not in sys.modules  # not for its name
     root = shop(folder / "shop", "dev: {engine: toy, toy: {file: data/toy.db}}\n")
     project = load_project(root)
@@ -133,7 +134,7 @@ def test_an_engine_says_which_frames_its_models_can_be_given(folder: Path) -> No
     path.write_text(code.format("ibis", "Table"))
     with pytest.raises(ProjectError, match=r"one\.ff\.py:6: .*ibis\.Table is not a type of frame") as caught:
         load_project(root)
-    assert "There are toyframes.Frame, pandas.DataFrame" in str(caught.value)
+    assert "Types: toyframes.Frame, pandas.DataFrame" in str(caught.value)
     path.write_text(code.format("toyframes", "Frame"))
     body = load_project(root).models["one"].body
     assert isinstance(body, PythonBody)
@@ -176,7 +177,7 @@ def test_an_unknown_engine_is_told_with_its_line(tmp_path: Path, written: str, s
     root = shop(tmp_path / "shop", f"dev:\n  engine: {written}\n")
     with pytest.raises(FftError) as caught:
         load_project(root)
-    assert f"{said}\n    hint: {hint}" in str(caught.value)
+    assert f"{said} [FFT-203]\n    hint: {hint}" in str(caught.value)
     with pytest.raises(EngineError, match=f"unknown engine '{written}'") as direct:
         spec_of(written)
     assert direct.value.problem.hint == hint
@@ -190,7 +191,7 @@ def test_two_packages_that_declare_one_name_are_named(folder: Path, caplog: pyte
         load_project(root)
     assert "profiles.yml:2: the engine 'toy' is declared by toy-engine 1.0 and toy-other 2.1" in str(caught.value)
     with caplog.at_level(logging.WARNING):
-        assert set(installed_specs()) == {"bigquery", "duckdb", "postgres", "snowflake_snowpark"}
+        assert set(installed_specs()) == {"bigquery", "databricks_spark", "duckdb", "postgres", "snowflake_snowpark"}
     assert "declared by toy-engine 1.0 and toy-other 2.1" in caplog.text
 
 
@@ -321,7 +322,7 @@ def test_a_setting_says_what_is_wrong(tmp_path: Path) -> None:
     path = Setting("X", "path")
     assert path.located("a/b.db", tmp_path) == str(tmp_path / "a" / "b.db")
     assert [path.located(v, tmp_path) for v in (":memory:", "s3://x", None)] == [":memory:", "s3://x", None]
-    with pytest.raises(ValueError, match="must be text, not what is given"):
+    with pytest.raises(ValueError, match="must be text, not this value"):
         Setting("X", is_secret=True).read(1)
     assert Namespace(None, "c").relation("n").parts == ("c", "n")
 

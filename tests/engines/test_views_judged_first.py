@@ -33,7 +33,7 @@ def test_a_check_of_a_view_holds_back_its_seed(shop: Shop) -> None:
     error = blocked(shop.build()["raw"])
     assert str(error).splitlines()[0] == (
         "project.yml:4: raw is not published: its rows would fail 1 check(s) of the view users "
-        "(unique_id: 1 value occurs more than once)"
+        "(unique_id: 1 value occurs more than once) [FFT-500]"
     )
     assert error.results == ()
     (view,) = error.views
@@ -308,7 +308,9 @@ def test_a_table_whose_new_columns_do_not_fit_a_view_is_held_back(shop: Shop) ->
     shop.write({"seeds/raw.csv": "key\n1\n2\n"})
     outcome = shop.build()["raw"]
     assert type(outcome).__name__ == "UnreadableViewError"
-    assert "raw is not published: the view users, whose checks judge its rows, could not be read" in str(outcome)
+    assert "raw is not published: the view users, whose checks apply to its rows, could no longer be read" in str(
+        outcome
+    )
     assert shop.rows("users") == [1, 2]
     shop.write({"models/users.ff.sql": VIEW + "select key as id from {{ ref('raw') }}"})
     assert states(shop.build()) == {"raw": "built", "users": "built"}
@@ -322,7 +324,7 @@ def test_a_view_that_never_worked_holds_back_nothing(shop: Shop) -> None:
     outcomes = shop.build()
     assert isinstance(outcomes["users"], FftError)
     (unjudged,) = built(outcomes["raw"]).unjudged
-    assert str(unjudged).startswith("the view users did not run: ")
+    assert str(unjudged).startswith("the checks of the view users did not run: ")
     assert "is not published" not in str(unjudged)  # the table is
 
 
@@ -331,7 +333,7 @@ def test_a_view_whose_other_inputs_are_missing_is_not_judged_and_that_is_said(sh
     outcomes = shop.build("raw_a", "a", "both")
     assert isinstance(outcomes["both"], FftError)
     (unjudged,) = built(outcomes["a"]).unjudged
-    assert str(unjudged) == "the view both did not run: b does not exist"
+    assert str(unjudged) == "the checks of the view both did not run: b does not exist"
 
 
 def test_own_checks_come_first(shop: Shop) -> None:

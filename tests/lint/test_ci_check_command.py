@@ -170,7 +170,7 @@ def test_files_that_cannot_be_written_and_folders_without_a_project(tmp_path: Pa
     assert nowhere.err.startswith(f"error: {tmp_path / 'nowhere'}: this is not an FFT project")
     oracle = ci_check("--engine", "oracle", cwd=tmp_path)
     assert (oracle.code, oracle.out) == (1, "")
-    known = "bigquery, duckdb, postgres, snowflake_snowpark"
+    known = "bigquery, databricks_spark, duckdb, postgres, snowflake_snowpark"
     assert oracle.err == f"error: unknown engine 'oracle' [FFT-203]\n    hint: Engines: {known}.\n"
 
 

@@ -97,7 +97,7 @@ def test_a_scheduler_that_is_not_there_is_named(tmp_path: Path, prefect_api: str
 def test_an_api_that_does_not_answer_is_an_error_without_a_trace(tmp_path: Path) -> None:
     done = fft("http://127.0.0.1:9/api", "run", shop(tmp_path / "shop"), "--with", "prefect")
     assert done.returncode == 1
-    assert "Prefect does not begin a flow run" in done.stderr
+    assert "Prefect did not start a flow run" in done.stderr
     assert "hint: PREFECT_API_URL is http://127.0.0.1:9/api: is a server running there?" in done.stderr
     assert "Traceback" not in done.stderr
 

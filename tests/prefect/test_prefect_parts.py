@@ -125,7 +125,7 @@ def test_another_prefect_that_is_configured_is_not_given_a_second_server(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:4200/api")
-    with pytest.raises(FftError, match="is configured already") as raised:
+    with pytest.raises(FftError, match="is already configured") as raised:
         FACE.open_ui(loaded(tmp_path, FILES), "127.0.0.1", 4200, {}, print)
     assert "prefect deploy" in (raised.value.problem.hint or "")
 

@@ -242,7 +242,7 @@ SMALL = Project(
         ("user", "'user' is not a model or seed [FFT-301]\n    hint: Did you mean 'users'?"),
         ("+", "'+' is not a selection [FFT-302]\n    hint: As in +mart_users, tag:nightly or path:models/marts."),
         ("a+b", "'a+b' is not a selection [FFT-302]"),
-        ("tag:core, users", "'tag:core,' has a comma with an empty side [FFT-302]\n    hint: Write no space beside it"),
+        ("tag:core, users", "'tag:core,' has a comma with an empty side [FFT-302]"),
         (",users", "',users' has a comma with an empty side [FFT-302]"),
         ("@users+", "'@users+' combines @ and + [FFT-302]\n    hint: @x selects x+ and all inputs"),
         ("@+users", "'@+users' combines @ and +"),

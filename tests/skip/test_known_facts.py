@@ -19,6 +19,7 @@ from fft_core import Plan, Project, Run, load_project
 from fft_core.engines.late import LateSession
 from fft_core.errors import BusyError
 from fft_core.project.read.cache_folder import ProjectCache
+from fft_core.run.known_facts import keep_facts
 
 FILES = {
     "profiles.yml": "dev: {engine: duckdb, duckdb: {path: shop.duckdb, schema: \"{{ env('FF_SCHEMA', 'main') }}\"}}\n",
@@ -133,6 +134,52 @@ def test_a_change_of_the_database_is_noticed(project: Project, change: Callable[
     assert is_opened
     assert plan == true_plan(project)
     assert {d.name for d in plan.builds} >= {"b"} or change is define_a_macro
+
+
+@pytest.mark.parametrize("change", [None, *CHANGES, remove_the_file, define_a_macro])
+def test_facts_of_the_end_of_a_run_are_those_of_the_next_command(
+    project: Project, change: Callable[[Path], None] | None
+) -> None:
+    keep_facts(Run(project))
+    if change is not None:
+        change(project.root / "shop.duckdb")
+        time.sleep(YOUNG_SECONDS)
+    plan, is_opened = late_plan(project)
+    assert is_opened is (change is not None)
+    assert plan == true_plan(project)
+
+
+def test_a_database_that_is_in_use_has_no_facts(project: Project) -> None:
+    hold = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('open', flush=True); sys.stdin.read()"
+    command = [sys.executable, "-c", hold, str(project.root / "shop.duckdb")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        keep_facts(Run(project))
+        holder.communicate()
+    assert not [path for path in ProjectCache(project.root).files() if path.name.startswith("facts-")]
+
+
+def test_a_build_keeps_the_facts(project: Project) -> None:
+    """The command after a build opens no database, unless the build ended so fast that its last commit is young."""
+    (project.root / "models" / "a.ff.sql").write_text("select 2 as id")
+    program = (
+        "import sys\n"
+        "import fft_cli.running as running\n"
+        "keep = running.keep_facts\n"
+        "import time\n"
+        "def later(run):\n    time.sleep(0.15)\n    keep(run)\n"
+        "running.keep_facts = later\n"
+        "from fft_cli import entry\n"
+        f"sys.argv = ['fft', 'build', {str(project.root)!r}]\n"
+        "entry()\n"
+    )
+    subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    edited = load_project(project.root, "dev")
+    plan, is_opened = late_plan(edited)
+    assert not is_opened
+    assert plan == true_plan(edited)
+    assert not plan.builds
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ def test_all_tables_of_a_removed_stream_are_listed_and_dropped(shop: Shop) -> No
     assert there(shop, "visits", *BESIDE) == {"visits", *BESIDE}
     assert clean(shop, "--dry-run") == (0, ["nothing to remove"])
     remove(shop)
-    assert "4 tables or views of models that are gone" in fft(shop, "plan", ".")[1]
+    assert "4 tables or views of models that are no longer in the project" in fft(shop, "plan", ".")[1]
     code, listed = clean(shop, "--dry-run")
     assert (code, listed[-1]) == (0, "4 would be removed")
     for name in BESIDE:

@@ -23,7 +23,7 @@ SESSIONS = """\
     key: user_id
     event_time: ts
     event_id: id
-    gap: 30 minutes [FFT-106]
+    gap: 30 minutes
     measures: {clicks: count(*), revenue: sum(amount)}
     columns: {user_id: string, id: string, amount: double}
 """
@@ -361,7 +361,7 @@ def test_a_replay_finds_what_somebody_changed(shop: Shop) -> None:
 @pytest.mark.parametrize(
     ("written", "said"),
     [
-        (SESSIONS.replace("    gap: 30 minutes [FFT-106]\n", ""), "sink sessions needs key, event_time and gap"),
+        (SESSIONS.replace("    gap: 30 minutes\n", ""), "sink sessions needs key, event_time and gap"),
         (SESSIONS.replace("30 minutes", "30"), "gap: 30 has no unit; write it as '30 minutes'"),
         (SESSIONS.replace("30 minutes", "soon"), "gap: 'soon' is not a time"),
         (SESSIONS + "    gapp: 1 day\n", "unknown key 'gapp' in the file [FFT-101]\n    hint: Did you mean 'gap'?"),

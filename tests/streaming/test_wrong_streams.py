@@ -48,7 +48,11 @@ def shop(tmp_path: Path, target: Target) -> Iterator[Shop]:
         (with_measure("sum(id)").replace("other:", "Events:"), 10, "a measure is called 'Events', as another column"),
         (with_measure("max(id)").replace("other:", "CLICKS:"), 10, "a measure is called 'CLICKS', as another column"),
         (SESSIONS.replace("key: user_id", "key: session_id"), 4, "the key 'session_id' has the name of a column"),
-        (with_type("doubble"), 10, "columns: size: 'doubble' is not a type\n    hint: Did you mean 'double'?"),
+        (
+            with_type("doubble"),
+            10,
+            "columns: size: 'doubble' is not a type [FFT-804]\n    hint: Did you mean 'double'?",
+        ),
         (with_type("bigint; drop table x"), 10, "hint: Write the type alone"),
         (with_type("decimal(50, 2)"), 10, "hint: A decimal has 1 to 38 digits"),
         (SESSIONS.replace("amount: double", "ts: string"), 9, "columns: ts: it is the event_time, and 'string' is not"),
@@ -81,7 +85,7 @@ def test_a_type_that_may_be_right(tmp_path: Path, kind: str) -> None:
     ("measure", "said"),
     [
         ("no_such_aggregate(amount)", "no_such_aggregate"),
-        ("sum(amuont)", "no event has a column 'amuont'\n    hint: Did you mean 'amount'?"),
+        ("sum(amuont)", "no event has a column 'amuont' [FFT-804]\n    hint: Did you mean 'amount'?"),
         ("sum(page)", "sum"),
     ],
 )

@@ -29,7 +29,8 @@ DECORATORS: tuple[Callable[..., Any], ...] = (model, engine_model, dq_test, fft_
 _MADE = "<!-- Written by `make docs` from the code: edit the descriptions there, and run that again. -->"
 _INTRO = """\
 This page lists every key of every file of a project, and every argument of `config()` and `@model`. \
-[The project format](project.md) explains the files. An unknown key is an error with its file and line.
+[The project format](project.md) explains the files. An unknown key is an error with its file and line. \
+At the top of a file, keys that begin with `x-` are ignored: a place for YAML anchors.
 
 In the first column, `a.b` is the key `b` inside of `a`, `a[].b` is the key `b` of each entry of the list `a`, \
 and NAME stands for a name of your own. In the third column, *required* marks a key without which the mapping around \
@@ -51,6 +52,7 @@ _KINDS = {
     "truth": "true or false",
     "path": "text",
     "paths": "mapping of texts",
+    "mapping": "mapping of texts",
 }
 
 

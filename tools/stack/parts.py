@@ -32,7 +32,7 @@ _DEPLOY = Path(__file__).parents[2] / "deploy"
 
 @dataclass(frozen=True)
 class Place:
-    """Where a stack works.
+    """The folders, project and environment of a stack.
 
     Attributes:
         folder: The folder of its databases, its logs and the instance of Dagster.

@@ -2,7 +2,7 @@
 
 {# Rounded as a decimal: on every engine a half goes away from zero, as it would by hand. #}
 {% macro rounded(value, digits=1) -%}
-cast(round(cast({{ value }} as decimal(38, 10)), {{ digits }}) as double precision)
+cast(round(cast({{ value }} as decimal(38, 10)), {{ digits }}) as {{ 'double' if ff_is_engine('spark') else 'double precision' }})
 {%- endmacro %}
 
 {# A share in percent; NULL where there is nothing to divide by. #}

@@ -97,7 +97,7 @@ class BigQuerySession(BaseSession):
             return catalog.signature(table.schema)
 
     def layout(self, relation: Relation, stage: Relation) -> str:
-        """Return the clauses that keep the partitions and clusters of a table; none if it is not there."""
+        """Return the clauses that keep the partitions and clusters of a table; none if it does not exist."""
         with self._explained(""):
             found = catalog.tables(self.connection, [relation, stage])
         table, rows = found.get(relation), found[stage]
@@ -154,7 +154,7 @@ class BigQuerySession(BaseSession):
             except NotFound:
                 if not self._settings["allow_create_dataset"]:
                     raise EngineError(
-                        f"the dataset {dataset} is not there",
+                        f"the dataset {dataset} does not exist",
                         hint="Create it, or set allow_create_dataset: true (FF_BQ_ALLOW_CREATE_DATASET).",
                         code="FFT-607",
                     ) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from fft_core.engines.spec.patterns import common_pattern
 from fft_core.engines.spec.spelling import CHANGED, BackslashSpelling, ClockWord, TypeWord
+from fft_core.engines.stamp import mark_in, unmarked
 from fft_core.names import Relation
 
 if TYPE_CHECKING:
@@ -77,23 +79,57 @@ class SparkValues(BackslashSpelling):
 
 
 class DatabricksSpelling(SparkValues):
-    """Statements of Spark, on Delta tables."""
+    """Statements of Spark, on Delta tables.
+
+    The mark of a build is a property of the relation, and not in its comment: one statement sets both.
+
+    Args:
+        table_options: Properties that each table gets, from the profile.
+    """
+
+    form: ClassVar[str] = "delta"
+
+    def __init__(self, table_options: Mapping[str, str] | None = None) -> None:
+        self.table_options: Mapping[str, str] = table_options or {}
 
     def create_schema(self, relation: Relation) -> str:
         return super().create_schema(relation).replace("create schema", "create database", 1)
+
+    def names_like(self, relation: Relation, prefix: str) -> str:
+        return f"show tables in {self.schema(relation)} like {self.text(prefix + '*')}"
 
     def kind(self, kind: RelationKind) -> str:
         return self.refuse("materialized views of ours") if kind == "materialized_view" else super().kind(kind)
 
     def options(self, kind: RelationKind, stamp: str | None) -> str:
-        form = " using delta" if kind == "table" else ""
-        return form if stamp is None else f"{form} comment {self.text(stamp)}"
+        form = self.table_form() if kind == "table" else ""
+        if stamp is None:
+            return form + self.properties(self.table_options if kind == "table" else {})
+        text, mark = unmarked(stamp), mark_in(stamp)
+        comment = f" comment {self.text(text)}" if text else ""
+        return f"{form}{comment}{self.properties({**(self.table_options if kind == 'table' else {}), MARK: mark})}"
+
+    def table_form(self) -> str:
+        """Render the format of a new table."""
+        return f" using {self.form}"
+
+    def properties(self, values: Mapping[str, str]) -> str:
+        """Render the properties of a new relation; empty text if there are none."""
+        spelled = ", ".join(f"{self.text(name)} = {self.text(value)}" for name, value in values.items())
+        return f" tblproperties({spelled})" if spelled else ""
+
+    def set_properties(self, relation: Relation, kind: RelationKind, values: Mapping[str, str]) -> str:
+        """Render the statement that sets properties of an existing relation."""
+        return f"alter {self.kind(kind)} {self.relation(relation)} set{self.properties(values)}"
 
     def create_temporary(self, name: str, query: str, kind: RelationKind = "table") -> str:
         return super().create_temporary(name, query, kind) if kind == "view" else self.refuse("temporary tables")
 
     def create_table(self, relation: Relation, columns: Mapping[str, TypeWord]) -> str:
-        return f"{super().create_table(relation, columns)} using delta"
+        return f"{super().create_table(relation, columns)}{self.table_form()}"
+
+    def add_column(self, relation: Relation, column: ColumnType) -> str:
+        return f"alter table {self.relation(relation)} add columns ({self.quoted(column.name)} {column.type})"
 
     def change_type(self, relation: Relation, column: ColumnType) -> str:
         return self.refuse("change of a column's type that casts its values")
@@ -106,12 +142,51 @@ class DatabricksSpelling(SparkValues):
         )
 
     def comment_on(self, relation: Relation, kind: RelationKind, comment: str) -> str:
-        if kind == "view":
-            return f"alter view {self.relation(relation)} set tblproperties('comment' = {self.text(comment)})"
-        return super().comment_on(relation, kind, comment)
+        return self.set_properties(relation, kind, {"comment": unmarked(comment), MARK: mark_in(comment)})
 
     def comment_on_column(self, relation: Relation, column: str, comment: str) -> str:
         return f"alter table {self.relation(relation)} alter column {self.quoted(column)} comment {self.text(comment)}"
 
 
+class IcebergSpelling(DatabricksSpelling):
+    """Statements of Spark, on tables of Iceberg."""
+
+    form: ClassVar[str] = "iceberg"
+
+
+class ParquetSpelling(DatabricksSpelling):
+    """Statements of Spark, on tables of Parquet files, whose rows cannot be changed."""
+
+    form: ClassVar[str] = "parquet"
+
+    def set_location(self, relation: Relation, location: str) -> str:
+        """Render the statement after which a table reads the rows of another folder."""
+        return f"alter table {self.relation(relation)} set location {self.text(location)}"
+
+    def delete(self, relation: Relation, where: str | None) -> str:
+        return super().delete(relation, where) if where else f"truncate table {self.relation(relation)}"
+
+    def kept(self, delete: str) -> tuple[Relation, str, str] | None:
+        """Return the table of a DELETE of ours, and the queries of the rows that it keeps, and of the others.
+
+        None of any other statement.
+        """
+        found = _DELETE.fullmatch(delete)
+        if found is None:
+            return None
+        *before, name = (part.replace("``", "`") for part in re.findall(r"`((?:[^`]|``)+)`", found[1]))
+        relation = Relation(name, before[-1] if before else None, before[-2] if len(before) > 1 else None)
+        condition = found[2] if found[2].startswith("exists (") else f"coalesce({found[2]}, false)"
+        rows = f"select * from {found[1]} as {CHANGED} where"
+        return relation, f"{rows} not {condition}", f"{rows} {condition}"
+
+    def update(self, relation: Relation, values: Mapping[str, str], where: str) -> str:
+        return self.refuse("UPDATE of rows in tables of Parquet")
+
+
+_DELETE = re.compile(rf"delete from (`(?:[^`]|``)+`(?:\.`(?:[^`]|``)+`)*)(?: as {CHANGED})? where (.*)", re.DOTALL)
+MARK = "fft.mark"  # the property that holds what a build leaves on a relation
+SPELLINGS: Mapping[str, type[DatabricksSpelling]] = MappingProxyType(
+    {"parquet": ParquetSpelling, "delta": DatabricksSpelling, "iceberg": IcebergSpelling}
+)
 SPELLING = DatabricksSpelling()

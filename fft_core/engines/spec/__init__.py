@@ -21,7 +21,7 @@ from fft_core.names import Relation
 if TYPE_CHECKING:
     from fft_core.engines.protocol import Session
 
-Kind: TypeAlias = Literal["text", "whole number", "truth", "path", "paths"]
+Kind: TypeAlias = Literal["text", "whole number", "truth", "path", "paths", "mapping"]
 LOCK_TIMEOUT = "lock_timeout_seconds"  # how long to wait for other sessions that build the same relation
 
 
@@ -115,7 +115,8 @@ class Setting:
     Attributes:
         variable: The environment variable, such as `FF_DUCKDB_PATH`.
         kind: A `path` is text that is relative to the project's folder, except `:memory:` and URLs. `paths` is a map
-            from names to paths; in a variable, `name=path;other=path`. `truth` is true or false.
+            from names to paths; in a variable, `name=path;other=path`. `truth` is true or false. `mapping` is a map
+            from names to texts, written in the same way.
         default: The value of a setting that is not written.
         at_least: The least value of a whole number.
         required: Whether the engine needs the setting.
@@ -143,8 +144,8 @@ class Setting:
             raise ValueError("is missing")
         if value is None and self.default is None:
             return None
-        if self.kind == "paths":
-            return self._paths(value)
+        if self.kind in ("paths", "mapping"):
+            return self._named(value)
         if self.kind == "truth":
             return self._truth(value)
         return self._whole_number(value) if self.kind == "whole number" else self._text(value)
@@ -185,12 +186,14 @@ class Setting:
             raise ValueError(f"must be at least {self.at_least}, not {number}")
         return number
 
-    def _paths(self, value: object) -> Mapping[str, str]:
+    def _named(self, value: object) -> Mapping[str, str]:
+        """Return a mapping of names to texts; in a mapping of paths, each value must be text already."""
+        of = "paths" if self.kind == "paths" else "texts"
         if isinstance(value, str):
             value = dict(part.partition("=")[::2] for part in value.split(";") if part.strip())
-        if not isinstance(value, Mapping) or not all(isinstance(v, str) and v for v in (*value, *value.values())):
-            raise ValueError(f"must be a mapping of names to paths, not {value!r}")
-        return {name.strip(): path.strip() for name, path in value.items()}
+        if not isinstance(value, Mapping) or not all(_is_named(*item, of) for item in value.items()):
+            raise ValueError(f"must be a mapping of names to {of}, not {value!r}")
+        return {name.strip(): str(v).lower() if isinstance(v, bool) else str(v).strip() for name, v in value.items()}
 
     def located(self, value: object, root: Path) -> object:
         """Return a relative path as an absolute one in the project's folder, independent of the current folder."""
@@ -199,6 +202,12 @@ class Setting:
         if self.kind != "path" or not isinstance(value, str) or value.startswith(":") or "://" in value:
             return value
         return str((root / Path(value).expanduser()).resolve())
+
+
+def _is_named(name: object, value: object, of: str) -> bool:
+    """Whether an item of a mapping has a name and a value; only in a mapping of texts, a value may be a number."""
+    is_text = isinstance(value, str) and (value != "" or of == "texts")
+    return isinstance(name, str) and name != "" and (is_text or (of == "texts" and isinstance(value, int | float)))
 
 
 @dataclass(frozen=True)

@@ -3,23 +3,65 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 
-from fft_core.project.model import Project
+from fft_core.project.model import Model, Project
 from fft_core.project.read.cache_folder import ProjectCache
 from fft_core.project.read.files import find_package_files
 from fft_core.project.read.plain_pickle import is_whole, plain_bytes, plain_value
 from fft_core.version import VERSION
 
-FILE = "project.pickle"
+FILE, DIGESTS, EDITS = "project.pickle", "digests.pickle", "edits.pickle"
 FORMAT = 30  # increase it if the types of a project change
 
 
 def cached_project(root: Path, key: str) -> Project | None:
     """Return the project stored under this key; None if the cache holds another one, or cannot be read."""
-    head, _, body = (ProjectCache(root).read(FILE) or b"").partition(b"\n")
-    project = _loaded(body) if head == _head(root, key) else None
-    return project if project is not None and _packages_are_unchanged(project) else None
+    cache, wanted = ProjectCache(root), _head(root, key)
+    head, _, body = (cache.read(FILE) or b"").partition(b"\n")
+    edits_head, _, edits = (cache.read(EDITS) or b"").partition(b"\n") if head != wanted else (b"", b"", b"")
+    project = _loaded(body) if wanted in (head, edits_head) else None
+    if project is None or not _packages_are_unchanged(project):
+        return None
+    return project if head == wanted else _with_edits(project, head, edits)
+
+
+def _with_edits(project: Project, head: bytes, edits: bytes) -> Project | None:
+    """Return a project with its edited models; None if the edits are those of another project."""
+    match plain_value(edits):
+        case (bytes(base), conditions, dict(models)) if (base, conditions) == (head, project.conditions):
+            if all(is_whole(model, Model) and name in project.models for name, model in models.items()):
+                return replace(project, models={**project.models, **models})
+    return None
+
+
+@dataclass(frozen=True)
+class LastRead:
+    """A project as last read, of the same profile and engine, the digests of its files by path, and the cache's key."""
+
+    project: Project
+    digests: Mapping[Path, bytes]
+    head: bytes
+
+
+def last_read(root: Path, key: str) -> LastRead | None:
+    """Return the project as last read under a key that differs in its first part, the digest of the files; else None.
+
+    Packages and conditions are as they were then; the caller compares the files.
+    """
+    cache = ProjectCache(root)
+    head, _, body = (cache.read(FILE) or b"").partition(b"\n")
+    digests_head, _, said = (cache.read(DIGESTS) or b"").partition(b"\n")
+    start, place = _head(root, ""), key.partition(":")[2].encode(errors="surrogateescape")
+    if head != digests_head or not head.startswith(start) or head[len(start) :].partition(b":")[2] != place:
+        return None
+    digests, project = plain_value(said), _loaded(body)
+    if project is None or not isinstance(digests, dict) or not _packages_are_unchanged(project):
+        return None
+    return LastRead(project, {Path(path): digest for path, digest in digests.items()}, head)
 
 
 def last_loaded(root: Path | str) -> Project | None:
@@ -32,11 +74,26 @@ def last_loaded(root: Path | str) -> Project | None:
     return _loaded(body) if head.startswith(_head(root, "")) else None
 
 
-def keep_project(project: Project, key: str) -> None:
-    """Store a project, which has no environment yet, if the user's cache folder can be written to."""
-    content = plain_bytes(project)
+def keep_project(project: Project, key: str, digests: Mapping[Path, bytes] = MappingProxyType({})) -> None:
+    """Store a project, which has no environment yet, if the user's cache folder can be written to.
+
+    `digests` are those of its files, by path.
+    """
+    content, head = plain_bytes(project), _head(project.root, key) + b"\n"
     if content is not None:
-        ProjectCache(project.root).write(FILE, _head(project.root, key) + b"\n" + content)
+        cache = ProjectCache(project.root)
+        said = plain_bytes({str(path): digest for path, digest in digests.items()})
+        if said is not None:
+            cache.write(DIGESTS, head + said)
+        cache.write(FILE, head + content)
+
+
+def keep_edits(last: LastRead, models: Mapping[str, Model], key: str) -> None:
+    """Store the models that were edited since a project was read, beside that project."""
+    content = plain_bytes((last.head, last.project.conditions, dict(models)))
+    if content is not None:
+        root = last.project.root
+        ProjectCache(root).write(EDITS, _head(root, key) + b"\n" + content)
 
 
 def _packages_are_unchanged(project: Project) -> bool:

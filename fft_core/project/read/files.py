@@ -7,6 +7,7 @@ import logging
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from fft_core.errors import Location, Problem, ProjectError
@@ -21,7 +22,8 @@ SEEDS_VARIABLE = "FFT_SEEDS_DIR"
 UNIT_TESTS = Path("tests") / "unit"
 FIXTURES = Path("tests") / "fixtures"
 _log = logging.getLogger(__name__)
-_READ_BELOW = ("models", "tests", "hooks")
+MODELS = "models"
+_READ_BELOW = (MODELS, "tests", "hooks")
 _CHECKS = (SQL_SUFFIX, PYTHON_SUFFIX)
 _TEXTS = (".sql", ".sql.j2", ".py", ".yml", ".yaml")
 
@@ -39,21 +41,30 @@ class ProjectFiles:
         parts = folder.parts
         return [path for path in self.paths if path.parts[: len(parts)] == parts and path.name.endswith(suffixes)]
 
+    @cached_property
+    def digests(self) -> Mapping[Path, bytes]:
+        """The digests of all files, by path, as of the first request; empty for rows of seeds, which loading skips."""
+        seeds, root = self.seeds.parts, str(self.root)
+        return {
+            path: b"" if path.parts[: len(seeds)] == seeds and not path.name.endswith(_TEXTS) else _digest(root, path)
+            for path in self.paths
+        }
+
     def digest(self) -> str:
         """Return a digest of all paths, and of the content of files that loading reads, without rows of seeds."""
         digest = hashlib.sha256()
-        for path in self.paths:
-            is_read = not path.is_relative_to(self.seeds) or path.name.endswith(_TEXTS)
-            content = self._digest_of(path) if is_read else b""
+        for path, content in self.digests.items():
             digest.update(f"{path.as_posix()}\0{len(content)}\0".encode() + content)
         return digest.hexdigest()
 
-    def _digest_of(self, path: Path) -> bytes:
-        """Return the digest of a file, or nothing for a file that cannot be read, which the next reader reports."""
-        try:
-            return hashlib.sha256((self.root / path).read_bytes()).digest()
-        except OSError:
-            return b"unreadable"
+
+def _digest(root: str, path: Path) -> bytes:
+    """Return the digest of a file, or a mark of a file that cannot be read, which the next reader reports."""
+    try:
+        with open(f"{root}/{path}", "rb", buffering=0) as file:  # noqa: PTH123 - a third of the time of pathlib
+            return hashlib.sha256(file.read()).digest()
+    except OSError:
+        return b"unreadable"
 
 
 def refuse_no_project(root: Path) -> None:

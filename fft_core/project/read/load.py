@@ -13,9 +13,9 @@ from fft_core.project.model import CheckContext, CustomRule, Project
 from fft_core.project.places import Places, refuse_shared_places
 from fft_core.project.profile.profiles import Profiles, active_env, load_environment
 from fft_core.project.profile.secret_values import environment_masker
-from fft_core.project.read.cache import cached_project, keep_project
+from fft_core.project.read.cache import cached_project, keep_edits, keep_project, last_read
 from fft_core.project.read.conditions import hold, seen_by_code
-from fft_core.project.read.files import find_files, refuse_no_project, seeds_folder
+from fft_core.project.read.files import ProjectFiles, find_files, refuse_no_project, seeds_folder
 
 
 def load_project(
@@ -97,9 +97,26 @@ def _read(
     project = None if problems else cached_project(root, key)
     if project is not None and hold(project.conditions, seen_by_code(environment, engine, env)):
         return project
+    project = None if problems else _edited(root, key, files, seen_by_code(environment, engine, env))
+    if project is not None:
+        return project
     from fft_core.project.read.reader import Reader  # with the parsers that reading needs; a cached project needs none
 
     project = Reader(root, env, engine, files, problems, environment=environment, namespace=namespace).read()
     if project.conditions.is_complete:
-        keep_project(project, key)
+        keep_project(project, key, files.digests)
     return project
+
+
+def _edited(root: Path, key: str, files: ProjectFiles, seen: Mapping[str, str]) -> Project | None:
+    """Return the project as last read, with new SQL in some models, if that is all that has changed since."""
+    last = last_read(root, key)
+    if last is None or not hold(last.project.conditions, seen):
+        return None
+    from fft_core.project.read.edited import edited_models  # after an edit
+
+    models = edited_models(last, files)
+    if models is None:
+        return None
+    keep_edits(last, models, key)
+    return replace(last.project, models={**last.project.models, **models})

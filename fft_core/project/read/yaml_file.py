@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 Key = str | int
+ANCHORS = "x-"  # the begin of ignored keys, as in other YAML formats
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _QUOTE = "Put it in quotes."
 _NUMBER = re.compile(r"[-+]?[0-9_]*\.?[0-9_]*([eE][-+]?[0-9]+)?")
@@ -122,11 +123,14 @@ def _without_unknown_keys(shape: Any, content: object) -> object | None:
 def shaped(shape: Any, content: object, file: YamlFile, at: tuple[Key, ...] = ()) -> Any | list[Problem]:
     """Validate plain values against a pydantic shape; return the shape's value, or all problems with their lines.
 
-    `shape` is anything that a pydantic TypeAdapter takes; `at` is the place of the content in the file.
+    `shape` is anything that a pydantic TypeAdapter takes; `at` is the place of the content in the file. At the top of a
+    file, keys that begin with `x-` are ignored: they hold YAML anchors.
     """
     from pydantic import ValidationError  # slow to import: only files outside of the parse cache are validated
 
     adapter = _adapter(shape)
+    if not at and isinstance(content, dict):
+        content = {key: value for key, value in content.items() if not str(key).startswith(ANCHORS)}
     try:
         return adapter.validate_python(content)
     except ValidationError as error:

@@ -14,7 +14,7 @@ create or replace table `shop`.`_ff_stage_orders` using delta as
 select * from `shop`.`orders`;
 
 -- publish a table with its stamp
-create or replace table `shop`.`_ff_stage_orders` using delta comment 'it\'s a \\ "text" {of} `ours`;\n-- [fft 1a 2b]' as
+create or replace table `shop`.`_ff_stage_orders` using delta comment 'it\'s a \\ "text" {of} `ours`;\n-- ' tblproperties('fft.mark' = '[fft 1a 2b]') as
 select * from `shop`.`orders`;
 
 -- create or replace a view
@@ -22,7 +22,7 @@ create or replace view `shop`.`best_orders` as
 select * from `shop`.`orders`;
 
 -- publish a view with its stamp
-create or replace view `shop`.`best_orders` comment 'it\'s a \\ "text" {of} `ours`;\n-- [fft 1a 2b]' as
+create or replace view `shop`.`best_orders` comment 'it\'s a \\ "text" {of} `ours`;\n-- ' tblproperties('fft.mark' = '[fft 1a 2b]') as
 select 1 as a;
 
 -- create a materialized view: not spelled
@@ -51,7 +51,7 @@ delete from `shop`.`_ff_meta` where node_name = 'y';
 delete from `shop`.`_ff_meta` where true;
 
 -- add a column
-alter table `shop`.`orders` add column `group` string;
+alter table `shop`.`orders` add columns (`group` string);
 
 -- change a type: not spelled
 
@@ -74,10 +74,10 @@ when not matched then insert (`id`, `amount`, `order`) values (_ff_d.`id`, _ff_d
 delete from `shop`.`orders` as _ff_t where exists (select 1 from `shop`.`_ff_stage_orders` as _ff_d where _ff_t.`id` = _ff_d.`id`);
 
 -- comment on a table
-comment on table `shop`.`orders` is 'it\'s a \\ "text" {of} `ours`;\n-- [fft 1a 2b]';
+alter table `shop`.`orders` set tblproperties('comment' = 'it\'s a \\ "text" {of} `ours`;\n-- ', 'fft.mark' = '[fft 1a 2b]');
 
 -- comment on a view
-alter view `shop`.`best_orders` set tblproperties('comment' = 'it\'s a \\ "text" {of} `ours`;\n-- [fft 1a 2b]');
+alter view `shop`.`best_orders` set tblproperties('comment' = 'it\'s a \\ "text" {of} `ours`;\n-- ', 'fft.mark' = '[fft 1a 2b]');
 
 -- comment on a column
 alter table `shop`.`orders` alter column `order` comment 'it\'s a \\ "text" {of} `ours`;\n-- [fft 1a 2b]';
@@ -90,7 +90,7 @@ drop view `shop`.`best_orders`;
 -- unqualified names: not spelled
 
 -- names beside a table that begin so
-select table_name from information_schema.tables where table_schema = 'shop' and substr(table_name, 1, 13) = '_ff_stage_ord';
+show tables in `shop` like '_ff_stage_ord*';
 
 -- rename a table
 alter table `shop`.`_ff_stage_orders` rename to `gone`;

@@ -1,0 +1,49 @@
+"""The contract on Iceberg: run by `test_spark_on_iceberg.py` in a process of its own, with Spark 3.5 in it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import seed
+from projects_compared import USERS_ORDERS, check_tables
+from skip_helpers import place
+from sweeps import FIRST_SEED, examples
+from targets import Target
+from test_ended_anywhere import NAMES, end_after_statements
+from test_oracle import Oracle, ask
+
+from fft_core.engines.spec import Full
+from fft_core.testing import LEVELS, EngineContract
+
+TARGET = Target(None, "databricks_spark", json.loads(os.environ["FFT_TEST_ICEBERG"]))
+STEP = 7  # of some 130 statements
+
+
+class TestSparkOnIceberg(EngineContract):
+    engine = TARGET.engine
+    levels = dict.fromkeys(LEVELS, Full())
+    slow_query = "select count(*) from range(100000000000) as r where r.id % 7 = hash(r.id)"
+
+    @pytest.fixture
+    def settings(self) -> Iterator[Mapping[str, Any]]:
+        with TARGET.settings() as settings:
+            yield settings
+
+
+def test_a_build_may_end_after_each_of_its_statements(tmp_path: Path) -> None:
+    with TARGET.profile() as profile:
+        made = place(tmp_path / "project", {"profiles.yml": profile})
+        assert end_after_statements(made, STEP, exactly_once=True) > len(NAMES)
+
+
+def test_a_run_with_skips_equals_a_clean_build() -> None:
+    ask(seed(FIRST_SEED)(type("Shard", (Oracle,), {"target": TARGET})), examples(1, 6), steps=3)
+
+
+def test_each_table_of_users_and_orders_is_that_of_duckdb(tmp_path: Path) -> None:
+    check_tables(TARGET, tmp_path, USERS_ORDERS)
