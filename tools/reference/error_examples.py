@@ -279,7 +279,7 @@ EXAMPLES: Mapping[str, ErrorExample] = {
     ),
     "FFT-203": ErrorExample(
         "profiles.yml:1: unknown engine 'duckdbb' [FFT-203]\n"
-        "    hint: Did you mean 'duckdb'? Engines: bigquery, duckdb, postgres, snowflake_snowpark.",
+        "    hint: Did you mean 'duckdb'? Engines: bigquery, databricks_spark, duckdb, postgres, snowflake_snowpark.",
         {**_USERS, "profiles.yml": "dev: {engine: duckdbb}\n"},
         _open,
     ),
