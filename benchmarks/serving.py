@@ -225,7 +225,7 @@ def _table(
     whole = {name: statistics.median(s for _, s in one) for name, one in found.items()}
     base = "psycopg alone, Postgres"
     return [
-        f"| {name} | {rates[name] / rates[base]:.2f} | {slow[name] / slow[base]:.2f} | {whole[base] / whole[name]:.2f} "
+        f"| {name} | {rates[name] / rates[base]:.2g} | {slow[name] / slow[base]:.2g} | {whole[base] / whole[name]:.2g} "
         f"| {rates[name]:.0f} | {slow[name] * 1000:.0f} ms | {whole[name]:.1f} s |"
         for name in found
     ]
@@ -340,6 +340,9 @@ ROAPI 0.12 is a server in Rust with DataFusion; it has filters, but neither curs
 The ratios are those to psycopg alone. The stream of `fft serve` is faster because texts of Postgres become Arrow
 in compiled code, and rows never become objects of Python. Its page costs more: the version of the rows is read in the
 same statement, and the columns, the filters and the cursor are checked.
+
+A page of a file costs more than one of an index: DuckDB and DataFusion have no index, and read the values of all
+rows behind the cursor. For many small pages, serve from Postgres; for whole tables, files are the fastest.
 
 ## Builds on workers
 

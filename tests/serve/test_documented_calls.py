@@ -69,7 +69,7 @@ def test_each_documented_call_is_answered_as_documented(address: str) -> None:
 
 
 def try_all(operation: Any, mode: GenerationMode) -> None:
-    count = examples(8, 300)
+    count = examples(5, 300)
     if (operation.method, operation.path) == ("post", "/builds") and mode == GenerationMode.POSITIVE:
         count = examples(1, 5)  # each may be a build
 

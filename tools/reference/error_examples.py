@@ -267,7 +267,8 @@ EXAMPLES: Mapping[str, ErrorExample] = {
         _load,
     ),
     "FFT-201": ErrorExample(
-        "profiles.yml: profiles.yml does not exist [FFT-201]\n    hint: Create it, or set FF_ENGINE.",
+        "profiles.yml: the file does not exist [FFT-201]\n"
+        "    hint: Create it, as in `dev: {engine: duckdb, duckdb: {path: dev.duckdb}}`, or set FF_ENGINE.",
         {**_USERS, "profiles.yml": None},
         _open,
     ),
@@ -278,7 +279,7 @@ EXAMPLES: Mapping[str, ErrorExample] = {
     ),
     "FFT-203": ErrorExample(
         "profiles.yml:1: unknown engine 'duckdbb' [FFT-203]\n"
-        "    hint: Did you mean 'duckdb'? Engines: bigquery, duckdb, postgres, snowflake_snowpark.",
+        "    hint: Did you mean 'duckdb'? Engines: bigquery, databricks_spark, duckdb, postgres, snowflake_snowpark.",
         {**_USERS, "profiles.yml": "dev: {engine: duckdbb}\n"},
         _open,
     ),
