@@ -46,6 +46,8 @@ class NotThereError(EngineError):
 class UnfitValueError(EngineError):
     """A row has a value that Arrow has no place for, such as an infinite date."""
 
+    default_code = "FFT-414"
+
 
 @dataclass(frozen=True)
 class ReadColumn:
