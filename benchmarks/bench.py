@@ -353,8 +353,8 @@ def page(results: Sequence[str], matrix: str, models: int) -> str:
     return f"""\
 # Benchmarks
 
-Made by `make bench`. Whole processes, each in turn with the one to compare with; medians. Trust the ratios: the machine
-is shared. MB is the largest resident set. For the meaning of the numbers, see [Speed](speed.md).
+Made by `make bench`. Whole processes, each in turn with the one to compare with; medians. Trust the ratios, which are
+of CPU time: the machine is shared. MB is the largest resident set. For the meaning, see [Speed](speed.md).
 
 {datetime.now(UTC):%Y-%m-%d}, {machine}, DuckDB {duckdb.__version__}, workload of {models} models.
 

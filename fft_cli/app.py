@@ -60,7 +60,7 @@ GROUPS = {
     "Begin": ("init", "deps", "doctor", "explain"),
     "Build and check": ("build", "run", "seed", "test", "utest", "snapshot", "source", "stream", "clone"),
     "Look": ("plan", "diff", "review", "ls", "show", "dag", "dev", "docgen", "serve"),
-    "Keep in order": ("ci-check", "sync-db-comments", "cache", "clean"),
+    "Maintain": ("ci-check", "sync-db-comments", "cache", "clean"),
     "Other": ("version",),
 }
 
@@ -84,7 +84,7 @@ class Commands(SuggestingGroup):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         for heading, names in grouped_commands().items():
             commands = [(name, self.get_command(ctx, name)) for name in names]
-            shown = [(name, c.get_short_help_str(90)) for name, c in commands if c and not c.hidden]
+            shown = [(name, c.get_short_help_str(200)) for name, c in commands if c and not c.hidden]
             with formatter.section(heading):
                 formatter.write_dl(shown, col_max=16)
 

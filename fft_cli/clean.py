@@ -31,7 +31,7 @@ def read_age(_context: click.Context, _parameter: click.Parameter, text: str | N
 
 @click.command("clean")
 @with_options(ProjectOptions)
-@click.option("--history", is_flag=True, help="Also the project's own history of Dagster runs.")
+@click.option("--history", is_flag=True, help="Also remove the project's own history of Dagster runs.")
 @click.option("--orphans", is_flag=True, help="Remove tables and views of models that are no longer in the project.")
 @click.option("--snapshots", is_flag=True, help="With --orphans, also snapshots: their history cannot be built again.")
 @click.option(

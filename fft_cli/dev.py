@@ -15,9 +15,9 @@ from fft_cli.terminal import echo
 
 @click.command("dev")
 @with_options(ProjectOptions)
-@click.option("--host", default="127.0.0.1", show_default=True, help="Where the UI listens.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address that the UI listens on.")
 @click.option(
-    "--port", "-p", type=click.IntRange(1, 65535), default=3000, show_default=True, help="Where the UI listens."
+    "--port", "-p", type=click.IntRange(1, 65535), default=3000, show_default=True, help="The port of the UI."
 )
 @SCHEDULER
 def command(options: ProjectOptions, host: str, port: int, scheduler: str | None) -> None:

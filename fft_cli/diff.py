@@ -31,7 +31,12 @@ ROWS_DIFFER = 3
 @click.option("--ignore", multiple=True, metavar="COLUMN", help="A column to leave out; repeatable.")
 @click.option("--samples", type=click.IntRange(min=0), default=5, show_default=True, help="Rows shown of each kind.")
 @click.option(
-    "--format", "form", type=click.Choice(["text", "json", "markdown"]), default="text", show_default=True, help="How."
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "markdown"]),
+    default="text",
+    show_default=True,
+    help="The format of the output.",
 )
 def command(
     options: ProjectOptions,

@@ -47,6 +47,7 @@ def command(
     from fft_core.reports.site.trend import SHOWN
 
     project = options.load()
+    _refuse_own_folder(project.root, folder)
     catalog = None
     if not no_catalog:
         with open_warehouse(project, read_only=True) as warehouse:
@@ -55,3 +56,10 @@ def command(
     histories = {} if no_history or not project.checks else face().check_history(project, project.checks, SHOWN)
     write_docs(project, catalog, out, with_source=open_source, with_json=emit_json, histories=histories)
     echo(out / "index.html")
+
+
+def _refuse_own_folder(root: Path, out: Path | None) -> None:
+    """Raise UsageError for a folder that is read as a part of the project."""
+    for name in ("models", "seeds", "tests") if out is not None else ():
+        if out is not None and out.resolve().is_relative_to((root / name).resolve()):
+            raise click.UsageError(f"--out: {out} is in the project's folder {name}/, where pages do not belong")

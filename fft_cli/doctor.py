@@ -16,7 +16,12 @@ _COLORS = {"works": "green", "missing": "red", "differs": "yellow"}
 
 @click.command("doctor")
 @takes_root
-@click.option("--env", "-e", metavar="NAME", help="The profile, and the .env layers. [default: FFT_ACTIVE_ENV, or dev]")
+@click.option(
+    "--env",
+    "-e",
+    metavar="NAME",
+    help="The environment: its profile and its .env files. [default: FFT_ACTIVE_ENV, or dev]",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(root: Path, env: str | None, as_json: bool) -> None:
     """List the parts of a project that work here, are missing, or differ from the original FFT.

@@ -46,8 +46,7 @@ def _default_engine() -> str:
     "--engine",
     type=EngineName(),
     default=_default_engine,
-    show_default="one that needs no server",
-    help="The engine on which it builds its tables.",
+    help="The engine that builds the tables of the project. [default: duckdb]",
 )
 def command(folder: Path | None, engine: str) -> None:
     """Write a new project: seeds, models in SQL and Python, checks, a unit test, and definitions for Dagster.

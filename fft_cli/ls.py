@@ -26,7 +26,7 @@ _HEADS = ("name", "kind", "materialized", "tags", "file")
     type=click.Choice(["table", "name", "path", "json"]),
     default="table",
     show_default=True,
-    help="A table, one name or file a line, or JSON.",
+    help="table; name or path: one of them a line; json.",
 )
 @click.option("--json", "as_json", is_flag=True, help="The same as --output json.")
 def command(

@@ -55,7 +55,7 @@ class ProjectOptions:
             "--env",
             "-e",
             metavar="NAME",
-            help="The profile, and the .env layers. [default: FFT_ACTIVE_ENV, or dev]",
+            help="The environment: its profile and its .env files. [default: FFT_ACTIVE_ENV, or dev]",
         ),
     )
     engine: str | None = field(
@@ -69,7 +69,7 @@ class ProjectOptions:
             "variables",
             multiple=True,
             metavar="KEY=VALUE",
-            help="Override vars; a YAML value; repeatable.",
+            help="A variable to override, as in first_id=100; repeatable.",
         ),
     )
     shows_statements: bool = False
@@ -140,7 +140,7 @@ class Selection:
             multiple=True,
             metavar="MODELS",
             shell_complete=complete_models,
-            help="As in +mart_users; repeatable.",
+            help="Models to select: users, +users, tag:nightly, path:models/marts; repeatable.",
         ),
     )
     exclude: Sequence[str] = field(
@@ -150,7 +150,7 @@ class Selection:
             multiple=True,
             metavar="MODELS",
             shell_complete=complete_models,
-            help="Models to leave out, in the same syntax; repeatable.",
+            help="Models to leave out, written as for --select; repeatable.",
         ),
     )
     changed_since: str | None = field(
@@ -171,7 +171,20 @@ class Selection:
             return frozenset(node.name for node in project.stored())
         from fft_core.run.select.facts import select_nodes
 
-        return select_nodes(project, self.select, self.exclude, changed_since=self.changed_since, run=run)
+        chosen = select_nodes(project, self.select, self.exclude, changed_since=self.changed_since, run=run)
+        if not chosen and self.changed_since is None:
+            _warn_of_empty_terms(self.select)
+        return chosen
+
+
+_MAY_BE_EMPTY = ("state:", "result:")
+
+
+def _warn_of_empty_terms(expressions: Sequence[str]) -> None:
+    """Print on stderr that a tag, path or glob selects nothing: probably a typing error. Unknown names are errors."""
+    for text in expressions:
+        if any(mark in text for mark in ":*?[") and not any(term in text for term in _MAY_BE_EMPTY):
+            echo(f"warning: --select {text} selects nothing. `fft ls` lists all models with tags and files.", err=True)
 
 
 Among: TypeAlias = "Callable[[Project, Selection, frozenset[str]], frozenset[str]]"
@@ -189,7 +202,7 @@ class RequestOptions:
             type=click.Choice(["off", "rw", "ro", "wo"]),
             default="rw",
             show_default=True,
-            help="rw: reuse and record; ro or wo: only one; off: none.",
+            help="rw: reuse and record; ro: only reuse; wo: rebuild and record; off: only rebuild.",
         ),
     )
     no_cache: bool = field(default=False, metadata=option("--no-cache", is_flag=True, help="The same as --cache off."))
@@ -202,7 +215,7 @@ class RequestOptions:
             flag_value=ALL,
             metavar="[GLOB]",
             shell_complete=complete_names,
-            help="Models to rebuild, or all; repeatable.",
+            help="Models to build even if nothing changed; without GLOB, all; repeatable.",
         ),
     )
     full_refresh: tuple[str, ...] = field(
@@ -212,7 +225,7 @@ class RequestOptions:
             multiple=True,
             metavar="GLOB",
             shell_complete=complete_names,
-            help="Incremental models to build from scratch; repeatable.",
+            help="Incremental models whose rows are all built again; repeatable.",
         ),
     )
 

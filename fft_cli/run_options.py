@@ -10,7 +10,9 @@ import click
 from fft_cli.option_values import included, option, read_by
 from fft_cli.options import PlanOptions, ProjectOptions
 
-JOBS = click.option("--jobs", "-j", type=click.IntRange(min=1), help="How many run at a time.")
+JOBS = click.option(
+    "--jobs", "-j", type=click.IntRange(min=1), help="The number of models or checks that run at a time."
+)
 SCHEDULER = click.option(
     "--with",
     "scheduler",
@@ -35,7 +37,7 @@ class Output:
             "-v",
             "verbosity",
             count=True,
-            help="Print reasons, too; -vv: every statement, on stderr.",
+            help="Print the reason of each decision, too; -vv: also each SQL statement, on stderr.",
         ),
     )
     as_json: bool = field(

@@ -46,7 +46,9 @@ class ShowOptions:
 @click.command("show")
 @click.argument("model", required=False, shell_complete=complete_names)
 @with_options(ShowOptions)
-@click.option("--limit", "-n", type=click.IntRange(min=1), default=10, show_default=True, help="How many rows.")
+@click.option(
+    "--limit", "-n", type=click.IntRange(min=1), default=10, show_default=True, help="The number of rows to show."
+)
 @click.option("--sql", "only_sql", is_flag=True, help="Print the SQL instead; opens the database only for Ibis models.")
 @click.option("--inline", metavar="QUERY", help="A query to use instead of MODEL; ref() and macros work in it.")
 @click.option("--config", "only_config", is_flag=True, help="List the settings of MODEL and their files instead.")
@@ -74,6 +76,8 @@ def command(
         options = replace(options, project=replace(options.project, root=Path(model)))
     elif inline is None and model is None:
         raise click.UsageError("name a model, or give a query with --inline")
+    elif _is_project(Path(str(model))) and not _is_project(options.project.root):
+        raise click.UsageError(f"the model comes first: fft show {options.project.root} {model}")
     project = options.project.load()
     if only_config:
         if only_sql or inline is not None or model is None:
@@ -97,6 +101,10 @@ def command(
         echo_json(_as_json(shown))
     else:
         echo("\n".join(_lines(shown)))
+
+
+def _is_project(folder: Path) -> bool:
+    return (folder / "project.yml").is_file()
 
 
 def _show_config(project: Project, name: str, *, as_json: bool) -> None:

@@ -28,7 +28,9 @@ def command() -> None:
 
 @command.command("freshness")
 @with_options(ProjectOptions)
-@click.option("--select", "-s", multiple=True, metavar="SOURCES", help="As in crm, crm.users or tag:crm; repeatable.")
+@click.option(
+    "--select", "-s", multiple=True, metavar="SOURCES", help="Sources to select: crm, crm.users, tag:crm; repeatable."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def freshness(options: ProjectOptions, select: tuple[str, ...], as_json: bool) -> None:
     """List the ages of the newest rows of sources, and whether they are within the limits. Changes nothing.

@@ -42,7 +42,7 @@ def command() -> None:
     default=1.0,
     show_default=True,
     metavar="SECONDS",
-    help="How long to wait if nothing has arrived.",
+    help="The pause before the next look, if nothing has arrived.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each batch.")
 def run(options: ProjectOptions, model: str, until_caught_up: bool, interval: float, as_json: bool) -> None:
@@ -105,7 +105,7 @@ def status(options: ProjectOptions, as_json: bool) -> None:
     "--to",
     required=True,
     metavar="POSITION",
-    help="earliest, latest, or a position as `fft stream status --json` prints it.",
+    help="The new position: earliest, latest, or one that `fft stream status --json` prints.",
 )
 def reset(options: ProjectOptions, model: str, to: str) -> None:
     """Set a stream to another position: later events are removed, and read again.

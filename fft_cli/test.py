@@ -33,11 +33,15 @@ class TestOptions:
     defer: str | None = field(metadata=DEFERRED)
     jobs: int | None = field(metadata=read_by(JOBS))
     store_failures: bool = field(metadata=read_by(STORE_FAILURES))
-    junit: Path | None = field(metadata=option("--junit", metavar="FILE", type=_FILE, help="Write JUnit XML."))
+    junit: Path | None = field(
+        metadata=option("--junit", metavar="FILE", type=_FILE, help="Write the results as JUnit XML.")
+    )
     history: bool = field(
         metadata=option("--history", is_flag=True, help="Run nothing; print the results of the last runs.")
     )
-    sarif: Path | None = field(metadata=option("--sarif", metavar="FILE", type=_FILE, help="Write SARIF 2.1.0."))
+    sarif: Path | None = field(
+        metadata=option("--sarif", metavar="FILE", type=_FILE, help="Write failed checks and warnings as SARIF 2.1.0.")
+    )
     output: Output = field(metadata=included(Output))
 
 

@@ -22,7 +22,12 @@ if TYPE_CHECKING:
 PACKAGES = ("fastapi", "jwt", "prometheus_client", "pyarrow", "pydantic_settings", "uvicorn")
 _DAY = 86_400
 _project = click.argument("root", metavar="[PROJECT]", type=click.Path(path_type=Path), default=".")
-_env = click.option("--env", "-e", metavar="NAME", help="The environment. [default: FFT_ACTIVE_ENV, or dev]")
+_env = click.option(
+    "--env",
+    "-e",
+    metavar="NAME",
+    help="The environment: its profile and its .env files. [default: FFT_ACTIVE_ENV, or dev]",
+)
 
 
 def missing_packages() -> list[str]:
@@ -42,7 +47,14 @@ def _require_packages() -> None:
 @_project
 @_env
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
-@click.option("--port", "-p", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0: any free port.")
+@click.option(
+    "--port",
+    "-p",
+    type=click.IntRange(0, 65535),
+    default=8000,
+    show_default=True,
+    help="The port to listen on; 0: any free one.",
+)
 def start(root: Path, env: str | None, host: str, port: int) -> None:
     """Serve the marked models of a project over HTTP: rows, catalog and builds.
 
@@ -70,7 +82,7 @@ class _Serve(click.Group):
         return self.itself.make_context(info_name, args, parent, **extra)
 
 
-command = _Serve("serve", help=start.help, short_help=start.get_short_help_str(90), hidden=bool(missing_packages()))
+command = _Serve("serve", help=start.help, short_help=start.get_short_help_str(200), hidden=bool(missing_packages()))
 
 
 @command.group("token")
@@ -82,8 +94,20 @@ def tokens() -> None:
 @click.argument("name")
 @_project
 @_env
-@click.option("--scope", "scopes", multiple=True, metavar="SCOPE", help="Such as read:catalog; repeatable.")
-@click.option("--claim", "claims", multiple=True, metavar="KEY=VALUE", help="For conditions on rows; repeatable.")
+@click.option(
+    "--scope",
+    "scopes",
+    multiple=True,
+    metavar="SCOPE",
+    help="A permission of the token, such as read:catalog; repeatable.",
+)
+@click.option(
+    "--claim",
+    "claims",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="A claim for the conditions on rows, such as country=AT; repeatable.",
+)
 @click.option("--days", type=click.IntRange(1), metavar="N", help="The token ends after so many days.")
 def create(
     name: str, root: Path, env: str | None, scopes: tuple[str, ...], claims: tuple[str, ...], days: int | None
@@ -172,7 +196,10 @@ def _serve(root: Path, env: str | None, host: str, port: int) -> None:
     with _listening(host, port) as listener:
         shown = f"[{host}]" if ":" in host else host
         served = len(service.state.current().served)
-        _say(f"serving {served} models of {api.title} ({env}) at http://{shown}:{listener.getsockname()[1]}")
+        models = f"{served} model{'' if served == 1 else 's'}"
+        _say(f"serving {models} of {api.title} ({env}) at http://{shown}:{listener.getsockname()[1]}")
+        if not served:
+            _say("no model has serve: true in its config(), so there are no rows to read")
         config = uvicorn.Config(
             api,
             log_level=settings.log_level,

@@ -152,7 +152,8 @@ BUILDS = (
         500,
         "a check failed",
         "The new rows fail a check of severity error. They were not published; the old rows are unchanged.",
-        "Correct the rows or the check. `fft test` shows failing rows, and --store-failures keeps them in a table.",
+        "Correct the rows or the check. The hint shows the first failing row; `fft build --store-failures` keeps "
+        "all of them in a table. `fft test` judges the published rows, which are the old ones.",
     ),
     ErrorCode(
         501,

@@ -72,7 +72,9 @@ def _parts(project: Project) -> Iterator[Finding]:
         "hooks": len(project.hooks),
         "unit tests": len(project.unit_tests),
     }
-    said = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+    said = ", ".join(
+        f"{count} {what.removesuffix('s') if count == 1 else what}" for what, count in counts.items() if count
+    )
     yield Finding(
         "works", f"the project {project.name!r} loads for {project.env} on {project.engine}: {said or 'empty'}"
     )

@@ -225,6 +225,6 @@ def refuse_unknown_nodes(project: Project, request: Request) -> None:
     kept = {m.name: m.keeps for m in models if m.keeps != "nothing"}
     for pattern in request.full_refresh:
         if not any(is_refreshed(name, what, pattern) for name, what in kept.items()):
-            others = "Other models keep no rows: use --rebuild. Name a snapshot in full."
+            others = "For other models, use --rebuild. A snapshot is only refreshed if its full name is given."
             hint = nearest(pattern, kept) or others
             raise RequestError(f"--full-refresh {pattern!r} matches no incremental model", hint=hint, code="FFT-306")

@@ -12,6 +12,8 @@ from fft_core.operations.open_ui import only_one_ui, refuse_taken_port
 from fft_core.operations.supervised import run_supervised
 from fft_dagster.runs.instance import code_location, instance_home
 
+_NOT_FOR_USERS = "ignore:Function `dev_command` is superseded"  # they called fft dev, not dagster dev
+
 
 def open_ui(
     project: Project, host: str, port: int, variables: Mapping[str, str], announce: Callable[[str], None]
@@ -38,6 +40,7 @@ def open_ui(
         "FFT_PROJECT_DIR": str(project.root),
         "FFT_ACTIVE_ENV": project.env,
         **variables,
+        "PYTHONWARNINGS": ",".join(filter(None, (os.environ.get("PYTHONWARNINGS"), _NOT_FOR_USERS))),
         "DAGSTER_EVENT_BATCH_SIZE": os.environ.get("DAGSTER_EVENT_BATCH_SIZE", "1000"),  # see runs.py
     }
     command = [sys.executable, "-m", "dagster", "dev", "-h", host, "-p", str(port), *location]

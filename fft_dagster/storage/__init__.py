@@ -135,6 +135,8 @@ class PooledSqliteStorage(DagsterSqliteStorage):
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
         # Not the parent's __init__: it opens three stock storages, which would only be replaced. Relies on these names.
         super(DagsterSqliteStorage, self).__init__()  # type: ignore[no-untyped-call]
+        # Dagster then hands over the planned events of a run together; by itself, stock stores one after the other.
+        os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", "1000")
         self.base_dir = base_dir
         self._inst_data = inst_data
         with one_creates(base_dir):  # they create missing files already

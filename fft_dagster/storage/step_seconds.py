@@ -22,10 +22,11 @@ def step_seconds_of_earlier_runs(
     storage = instance.event_log_storage
     seconds: dict[str, float] = {}
     if isinstance(storage, SqlEventLogStorage):  # private: so that it has run_connection and the columns below
-        for run in instance.get_runs(RunsFilter(job_name=job_name, statuses=list(FINISHED_STATUSES)), limit=max_runs):
+        finished = RunsFilter(job_name=job_name, statuses=list(FINISHED_STATUSES))
+        for run_id in instance.get_run_ids(finished, limit=max_runs):  # a whole run lists all of its assets
             if step_keys <= seconds.keys():
                 break
-            seconds = {**_step_seconds_of_run(storage, run.run_id), **seconds}
+            seconds = {**_step_seconds_of_run(storage, run_id), **seconds}
     return {step_key: seconds[step_key] for step_key in step_keys & seconds.keys()}
 
 

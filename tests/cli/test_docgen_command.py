@@ -25,6 +25,12 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+def test_pages_do_not_go_into_the_folders_of_the_project(shop: Path) -> None:
+    finished = fft("docgen", shop, "--out", shop / "models" / "pages")
+    assert (finished.code, (shop / "models" / "pages").exists()) == (2, False)
+    assert "is in the project's folder models/, where pages do not belong [FFT-310]" in finished.err
+
+
 def test_a_site_with_artifacts_beside_it(shop: Path) -> None:
     finished = fft("docgen", "shop", "--out", "site", "--emit-json", "--open-source", cwd=shop.parent)
     assert (finished.code, finished.out, finished.err) == (0, "site/index.html\n", "")

@@ -27,7 +27,7 @@ def test_what_works_and_what_differs_is_told(tmp_path: Path) -> None:
     assert (ended.code, ended.err) == (0, "")
     said = [line for line in ended.out.splitlines() if not line.startswith(" ")]
     assert said == [
-        "works    the project 'old' loads for dev on duckdb: 1 sql models, 1 python models, 1 seeds, 1 checks, 1 hooks",
+        "works    the project 'old' loads for dev on duckdb: 1 sql model, 1 python model, 1 seed, 1 check, 1 hook",
         "works    the profile dev has all settings that duckdb needs",
         "differs  checks run before a table is published",
         "differs  seeds are nodes of the graph",

@@ -66,6 +66,15 @@ def test_only_what_changed_is_built_and_what_is_left_is_modified(shop: Path) -> 
     assert (nothing.returncode, nothing.stderr) == (0, "")
 
 
+def test_a_selection_without_nodes_is_a_warning(shop: Path) -> None:
+    planned = fft(shop, "plan", "--select", "tag:nigthly")
+    assert (planned.returncode, planned.stdout) == (0, "0 to build, 0 to reuse\n")
+    assert planned.stderr == (
+        "warning: --select tag:nigthly selects nothing. `fft ls` lists all models with tags and files.\n"
+    )
+    assert fft(shop, "ls", "--select", "tag:nigthly", "--changed-since", "HEAD").stderr == ""
+
+
 def test_what_cannot_be_known_is_an_error(shop: Path) -> None:
     unknown = fft(shop, "plan", "--changed-since", "nowhere")
     assert (unknown.returncode, unknown.stdout) == (2, "")

@@ -55,6 +55,12 @@ def test_some_rows_as_json(shop: Path) -> None:
     assert (found["has_more"], found["published"]) == (True, None)
 
 
+def test_a_model_and_a_project_in_the_wrong_order(shop: Path) -> None:
+    finished = fft("show", shop, "cells")
+    assert finished.code == 2
+    assert f"the model comes first: fft show cells {shop} [FFT-310]" in finished.err
+
+
 def test_sql_alone_opens_no_database(tmp_path: Path) -> None:
     root = write(tmp_path, FILES)
     finished = fft("show", "users.ff", root, "--sql")

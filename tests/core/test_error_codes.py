@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 
 from fft_cli.app import app
 from fft_core import FftError, ProjectError
@@ -154,3 +155,8 @@ def test_a_code_is_found_as_people_write_it(text: str) -> None:
 @pytest.mark.parametrize("text", ["", "11", "FFT-11", "FFT-1100", "FFT-199", "110x"])
 def test_other_texts_are_no_codes(text: str) -> None:
     assert find_code(text) is None
+
+
+def test_an_option_is_not_broken_at_its_hyphens() -> None:
+    shown = CliRunner().invoke(app, ["explain", "500"]).output
+    assert "--store-failures" in shown

@@ -197,3 +197,17 @@ def test_an_input_that_is_not_there_is_reported_once(tmp_path: Path) -> None:
         "models/users.ff.sql:1: ref('nothing') is not a model or seed [FFT-110]",
         "models/users.ff.sql:1: source('crm', 'nothing') is not in sources.yml [FFT-112]",
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("models/users.ff.sql", "select * from {{ ref('claened') }}", "ref('claened') is not a model or seed"),
+        ("models/users.ff.sql", "select * from {{ ref('cleaned') }", "template error"),
+        ("models/users.ff.py", "def users(:", "invalid Python"),
+    ],
+)
+def test_the_tests_of_a_broken_model_are_no_further_problems(tmp_path: Path, name: str, text: str, said: str) -> None:
+    files = {file: content for file, content in FILES.items() if file != "models/users.ff.sql"}
+    (found,) = problems(tmp_path, {**files, name: text, "tests/unit/users.yml": f"model: users\n{CASE}\n"})
+    assert said in found

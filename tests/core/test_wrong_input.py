@@ -31,6 +31,10 @@ NO_ROWS_OF_A_FUNCTION = (
 
 
 CASES: Mapping[str, tuple[Files, str]] = {
+    "an argument that only the decorator has": (
+        {**ONE, "models/two.ff.py": python_model("@model(dep=['one'])\ndef two(): ...")},
+        "models/two.ff.py:5: @model(): unknown key 'dep' [FFT-101]\n    hint: Did you mean 'deps'?",
+    ),
     "unknown ref": (
         {"models/customers.ff.sql": "select 1", "models/orders.ff.sql": "select *\nfrom {{ ref('custmers') }}"},
         "models/orders.ff.sql:2: ref('custmers') is not a model or seed [FFT-110]\n    hint: Did you mean 'customers'?",
@@ -577,14 +581,23 @@ def test_a_folder_that_is_no_project(tmp_path: Path) -> None:
     )
 
 
+def test_a_folder_inside_of_a_project(tmp_path: Path) -> None:
+    write_project(tmp_path, ONE)
+    with pytest.raises(ProjectError) as caught:
+        load_project(tmp_path / "models")
+    assert str(caught.value).endswith(
+        f"\n    hint: Name the folder that holds project.yml, as in: fft build {tmp_path.resolve()}"
+    )
+
+
 def test_no_profiles_and_no_engine(tmp_path: Path) -> None:
     write_project(tmp_path, ONE)
     (tmp_path / "profiles.yml").unlink()
     with pytest.raises(ProjectError) as caught:
         load_project(tmp_path, environment={})
     assert (
-        str(caught.value)
-        == "profiles.yml: profiles.yml does not exist [FFT-201]\n    hint: Create it, or set FF_ENGINE."
+        str(caught.value) == "profiles.yml: the file does not exist [FFT-201]\n"
+        "    hint: Create it, as in `dev: {engine: duckdb, duckdb: {path: dev.duckdb}}`, or set FF_ENGINE."
     )
 
 

@@ -17,6 +17,7 @@ def target(spark_server: Mapping[str, Any]) -> Target:
     return Target(None, "databricks_spark", spark_server)
 
 
+@only_in_sweeps
 def test_each_table_of_users_and_orders_is_that_of_duckdb(target: Target, tmp_path: Path) -> None:
     check_tables(target, tmp_path, USERS_ORDERS)
 

@@ -1,4 +1,4 @@
-"""`--changed-since`: which models the files say something of that git sees changed."""
+"""`--changed-since`: models affected by files changed since a commit."""
 
 from __future__ import annotations
 

@@ -240,6 +240,7 @@ SMALL = Project(
     ("expression", "message"),
     [
         ("user", "'user' is not a model or seed [FFT-301]\n    hint: Did you mean 'users'?"),
+        ("models", "'models' is not a model or seed [FFT-301]\n    hint: It is a folder: write path:models."),
         ("+", "'+' is not a selection [FFT-302]\n    hint: As in +mart_users, tag:nightly or path:models/marts."),
         ("a+b", "'a+b' is not a selection [FFT-302]"),
         ("tag:core, users", "'tag:core,' has a comma with an empty side [FFT-302]"),

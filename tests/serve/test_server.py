@@ -138,6 +138,14 @@ def test_the_commands_for_tokens(shop: Served) -> None:
     assert fft("serve", "token", "revoke", "bob", root).returncode == 2
 
 
+def test_a_project_without_served_models_says_so(tmp_path: Path) -> None:
+    shop = Served(tmp_path)
+    shop.write({"models/few.ff.sql": "select 1 as id"})
+    with serving(shop) as (server, _):
+        assert server.stdout is not None
+        assert "no model has serve: true" in server.stdout.readline()
+
+
 def test_without_the_extra_it_says_what_to_install(shop: Served) -> None:
     """The help does not list it then."""
     code = (

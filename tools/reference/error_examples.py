@@ -267,7 +267,8 @@ EXAMPLES: Mapping[str, ErrorExample] = {
         _load,
     ),
     "FFT-201": ErrorExample(
-        "profiles.yml: profiles.yml does not exist [FFT-201]\n    hint: Create it, or set FF_ENGINE.",
+        "profiles.yml: the file does not exist [FFT-201]\n"
+        "    hint: Create it, as in `dev: {engine: duckdb, duckdb: {path: dev.duckdb}}`, or set FF_ENGINE.",
         {**_USERS, "profiles.yml": None},
         _open,
     ),

@@ -14,6 +14,7 @@ COMMON: Mapping[int, str] = {
     130: "interrupted",
 }
 WITHOUT_PROJECT: Mapping[str, str] = {
+    "explain": "the output cannot be written",
     "init": "a file cannot be written, or exists already",
     "version": "the output cannot be written",
 }

@@ -129,7 +129,9 @@ def _found(project: Project, what: str, facts: Facts) -> frozenset[str]:
     method, colon, value = what.partition(":")
     if not colon:
         is_elsewhere = model_name(what) in project.elsewhere  # of other engines: commands accept them for every engine
-        return frozenset() if is_elsewhere else _by_name(what, [*project.models, *project.seeds])
+        if is_elsewhere:
+            return frozenset()
+        return _by_name(what, [*project.models, *project.seeds], _folder_hint(project, what))
     if method not in _METHODS:
         hint = nearest(method, _METHODS) or f"Methods: {', '.join(_METHODS)}."
         raise RequestError(f"{method!r} is not a selection method", hint=hint, code="FFT-302")
@@ -170,9 +172,18 @@ def _test(project: Project, method: str, value: str) -> Callable[[Node], bool]:
     return lambda node: isinstance(node, Model) and node.materialization.name == value
 
 
-def _by_name(pattern: str, names: list[str]) -> frozenset[str]:
+def _folder_hint(project: Project, what: str) -> str | None:
+    """Return the term for a folder of the project, if a plain word is one: a folder alone selects nothing."""
+    nodes: list[Node] = [*project.models.values(), *project.seeds.values()]
+    folders = sorted({folder.as_posix() for node in nodes for folder in node.path.parents})
+    word = what.strip("/")
+    found = [folder for folder in folders if folder == word or folder.endswith(f"/{word}")]
+    return f"It is a folder: write path:{found[0]}." if found else None
+
+
+def _by_name(pattern: str, names: list[str], advice: str | None = None) -> frozenset[str]:
     name = model_name(pattern)
-    _refuse_unknown_name(name, names, "a model or seed", "fft ls lists all of them.")
+    _refuse_unknown_name(name, names, "a model or seed", advice or "fft ls lists all of them.")
     return frozenset(known for known in names if fnmatch.fnmatchcase(known, name))
 
 

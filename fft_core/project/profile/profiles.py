@@ -163,8 +163,8 @@ class Profiles:
         wanted_engine = engine or environment.get("FF_ENGINE") or None
         if self._file is None:
             if wanted_engine is None:
-                hint = "Create it, or set FF_ENGINE."
-                raise ProfileError("profiles.yml does not exist", where=Location(FILE), hint=hint, code="FFT-201")
+                hint = "Create it, as in `dev: {engine: duckdb, duckdb: {path: dev.duckdb}}`, or set FF_ENGINE."
+                raise ProfileError("the file does not exist", where=Location(FILE), hint=hint, code="FFT-201")
             file, name, content = YamlFile(FILE, {}), self._env, dict[str, Any]()
         else:
             file = self._file

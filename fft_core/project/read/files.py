@@ -70,7 +70,8 @@ def _digest(root: str, path: Path) -> bytes:
 def refuse_no_project(root: Path) -> None:
     """Raise ProjectError for a folder that is not a project."""
     if not (root / "project.yml").is_file():
-        hint = "Name the folder that holds project.yml, as in: fft build path/to/project"
+        above = next((folder for folder in root.resolve().parents if (folder / "project.yml").is_file()), None)
+        hint = f"Name the folder that holds project.yml, as in: fft build {above or 'path/to/project'}"
         raise ProjectError(
             [Problem("this is not an FFT project: project.yml is missing", Location(root), hint, code="FFT-102")]
         )

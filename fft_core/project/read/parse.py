@@ -10,7 +10,7 @@ from typing import Any
 import jinja2
 
 from fft_core.engines.spec.frames import LIBRARY_FRAMES, FrameKind
-from fft_core.errors import Location, ModelError, Problem
+from fft_core.errors import Location, ModelError, Problem, nearest
 from fft_core.names import is_plain, logical_name, model_name
 from fft_core.project.model import (
     Ephemeral,
@@ -29,7 +29,7 @@ from fft_core.project.read.attachments import attached
 from fft_core.project.read.macro_calls import MacroIndex, reached_macros
 from fft_core.project.read.materialized import materialization_of
 from fft_core.project.read.model_hooks import model_hooks
-from fft_core.project.read.python_file import GIVEN_BY_NAME, Declaration, parse_python
+from fft_core.project.read.python_file import DECORATOR_ARGUMENTS, GIVEN_BY_NAME, Declaration, parse_python
 from fft_core.project.read.python_frames import frames_of
 from fft_core.project.read.scope import Scope
 from fft_core.project.read.settings import Layer, Nearness, Settings
@@ -338,8 +338,11 @@ def _config(
         settings: ModelConfigShape = value
         return settings
     for problem in value:
-        message = problem.message.replace(" in the file", "")
-        problems.append(Problem(f"{called}(): {message}", problem.where, problem.hint, code=problem.code))
+        message, hint = problem.message.replace(" in the file", ""), problem.hint
+        if called == "@model" and problem.code == "FFT-101":  # the shape lacks the arguments that only @model has
+            hint = nearest(message.rsplit("'", 2)[1], DECORATOR_ARGUMENTS) or hint
+            hint = (hint or "").replace("Known keys: ", f"Known keys: {', '.join(DECORATOR_ARGUMENTS)}, ")
+        problems.append(Problem(f"{called}(): {message}", problem.where, hint, code=problem.code))
     return ModelConfigShape()
 
 

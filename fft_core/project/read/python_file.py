@@ -19,6 +19,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 MODEL_DECORATORS = ("model", "engine_model")
 POSITIONAL = ("name", "deps", "require", "requires")
+DECORATOR_ARGUMENTS = (*POSITIONAL, "meta", "only", "env_match")  # besides the settings of config()
 GIVEN_BY_NAME = ("this", "is_incremental")
 _HELPERS = ("ref", "relation_for", "source")
 

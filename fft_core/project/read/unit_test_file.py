@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from fft_core.errors import Problem, nearest
-from fft_core.names import model_name
+from fft_core.names import logical_name, model_name
 from fft_core.project.model import ExpectedRows, Model, Project, SourceName, UnitTest
 from fft_core.project.read.unit_test_inputs import Fixtures, InputNames, InputReader, not_given
 from fft_core.project.read.yaml_file import YamlFile, shaped
@@ -38,7 +39,10 @@ def link_unit_tests(
 ) -> Project:
     """Add unit tests to a project whose models are linked. Problems are added to `problems`."""
     found: dict[tuple[str, str], UnitTest] = {}
+    broken = {problem.where.path for problem in problems if problem.where is not None}
     for written in files:
+        if _is_for_a_broken_model(written, project, broken):
+            continue
         if written.shape.engine not in (None, project.engine):
             continue
         for test in _tests_of(written, project, fixtures, problems):
@@ -49,6 +53,24 @@ def link_unit_tests(
                     Problem(message, test.location, "Use another name for each case of a model.", code="FFT-120")
                 )
     return replace(project, unit_tests=tuple(found.values()))
+
+
+def _is_for_a_broken_model(written: UnitTestFile, project: Project, broken: set[Path]) -> bool:
+    """Return whether a file is about a model whose own file has a problem, which would cause others here."""
+    shape = written.shape
+    for text in [shape.model] if shape.model is not None else shape.models or []:
+        model = project.models.get(model_name(text))
+        if model is None and any(
+            _is_model_file(path) and model_name(logical_name(path)) == model_name(text) for path in broken
+        ):
+            return True
+        if model is not None and model.location.path in broken:
+            return True
+    return False
+
+
+def _is_model_file(path: Path) -> bool:
+    return path.name.endswith((".ff.sql", ".ff.py"))
 
 
 def _tests_of(

@@ -143,17 +143,19 @@ __pycache__/
 
 An FFT project: SQL and Python models, each of them a Dagster asset.
 
-    fft build       build what must be built, with its checks
-    fft plan        show what would be built, and why
-    fft dev         the Dagster UI
+    fft build       build the models and seeds that have changed, and run their checks
+    fft plan        list the models that a build would build, and why
+    fft test        run all checks on the tables
+    fft utest       run the unit tests of the models
+    fft dev         open the Dagster UI
 
-| folder | what is in it |
+| folder | content |
 |---|---|
 | `seeds/` | CSV files that become tables |
-| `models/staging/` | sources, cleaned |
-| `models/marts/` | what people read |
-| `models/macros/` | pieces of SQL |
-| `tests/unit/` | models tried on a few rows |
+| `models/staging/` | tables with cleaned rows of the sources |
+| `models/marts/` | tables for reports |
+| `models/macros/` | macros: pieces of SQL that models share |
+| `tests/unit/` | unit tests of models: given rows, and the rows that must come out |
 
 `project.yml` has variables and checks, `profiles.yml` the databases, `sources.yml` the tables that others fill.
 """,
