@@ -15,7 +15,7 @@ REPORTS = (
     ".fastflowtransform/target/manifest.json",
     ".fastflowtransform/target/deep/run_results.json",
 )
-CACHES = ("code.json", "project.pickle", "templates.pickle")
+CACHES = ("code.json", "digests.pickle", "project.pickle", "templates.pickle")
 HISTORY = ".fastflowtransform/dagster/history/runs.db"
 KEPT = (
     ".fastflowtransform/packages/git/shared/installed.json",
