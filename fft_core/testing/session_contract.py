@@ -105,11 +105,13 @@ class ConcurrentContract(OnAnEngine):
 
     @level("concurrent")
     def test_a_running_statement_is_interrupted(self, session: Session) -> None:
-        timer = threading.Timer(0.2, session.interrupt)
-        with session.turn():
-            timer.start()
-            with pytest.raises(EngineError, match="interrupted"):
-                session.fetch(self.slow_query)
+        for seconds in (0, 0.05, 0.2):  # before it reaches the server, at its start, and later
+            timer = threading.Timer(seconds, session.interrupt)
+            with session.turn():
+                timer.start()
+                with pytest.raises(EngineError, match="interrupted"):
+                    session.fetch(self.slow_query)
+                timer.join()
         with session.turn():
             assert session.fetch("select 1") == [(1,)]
 
