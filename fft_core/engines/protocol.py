@@ -425,7 +425,7 @@ class Session(Protocol):
         """Return another session on the same database; the caller closes it."""
 
     def interrupt(self) -> None:
-        """Cancel the running statement, or the next one of this turn; may be called from any thread."""
+        """Cancel the running statement, from any thread; a run calls it again and again until the step has ended."""
 
     def close(self) -> None:
         """Close the session; the last session closes the database."""

@@ -14,6 +14,7 @@ import pytest
 
 from fft_core.engines.protocol import Seal, Session, Want
 from fft_core.errors import EngineError, StatementError
+from fft_core.run.termination import Canceller
 from fft_core.testing.claims import expect, level
 from fft_core.testing.on_an_engine import OnAnEngine
 from fft_core.testing.shop import Shop
@@ -105,12 +106,14 @@ class ConcurrentContract(OnAnEngine):
 
     @level("concurrent")
     def test_a_running_statement_is_interrupted(self, session: Session) -> None:
-        for seconds in (0, 0.05, 0.2):  # before it reaches the server, at its start, and later
-            timer = threading.Timer(seconds, session.interrupt)
+        for seconds in (0, 0.05, 0.2):  # a statement that has not begun is only interrupted by a later call
+            canceller = Canceller(session.interrupt)
+            timer = threading.Timer(seconds, canceller.cancel_until_ended)
             with session.turn():
                 timer.start()
                 with pytest.raises(EngineError, match="interrupted"):
                     session.fetch(self.slow_query)
+                canceller.end()
                 timer.join()
         with session.turn():
             assert session.fetch("select 1") == [(1,)]

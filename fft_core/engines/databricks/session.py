@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 _QUERIES = ("select", "with", "from", "values", "table", "(", "show", "describe", "desc", "explain", "list")
-_CANCELS_AGAIN_SECONDS = 0.2
 
 
 def connect(*, read_only: bool = False, scratch: bool = False, **settings: Any) -> SparkEngineSession:
@@ -70,8 +69,7 @@ class SparkEngineSession(BaseSession):
         self.types, self.frames = SparkTypes(), SparkFrames(self)
         self.versions, self.natives = SparkVersions(self), PysparkFrames(self)
         self.places = SparkPlaces(self, self._sessions.endpoint)
-        self._cancelled, self._idle = threading.Event(), threading.Event()
-        self._idle.set()
+        self._cancelled = threading.Event()
         self._tag = f"fft_{uuid4().hex}"
         self._scratch: str | None = None
         self.spark = self._sessions.open()
@@ -112,21 +110,11 @@ class SparkEngineSession(BaseSession):
     def interrupt(self) -> None:
         """Cancel the running statement of the session, from any thread."""
         self._cancelled.set()
-        self._cancel()
-        if not self._idle.is_set():  # its statement may not have reached the server: only what runs there is cancelled
-            threading.Thread(target=self._cancel_until_idle, name="fft-cancel-spark", daemon=True).start()
-
-    def _cancel(self) -> None:
         with self.explained(""):
             if self._sessions.is_remote:
                 self.spark.interruptAll()
             else:
                 self.spark.sparkContext.cancelJobGroup(self._tag)
-
-    def _cancel_until_idle(self) -> None:
-        while not self._idle.wait(_CANCELS_AGAIN_SECONDS) and self._cancelled.is_set():
-            with suppress(EngineError):  # the thread of the statement reports it
-                self._cancel()
 
     def close(self) -> None:
         try:
@@ -191,14 +179,10 @@ class SparkEngineSession(BaseSession):
         """Run a statement, or prepare a query, and yield its frame; errors become those of FFT."""
         if self._cancelled.is_set():  # between two statements, for example in a Python model
             raise EngineError("the statement was interrupted", code="FFT-604")
-        self._idle.clear()
-        try:
-            with self.explained(sql):
-                if not self._sessions.is_remote:
-                    self.spark.sparkContext.setJobGroup(self._tag, self.trace.node or "fft", interruptOnCancel=True)
-                yield self.spark.sql(sql)
-        finally:
-            self._idle.set()
+        with self.explained(sql):
+            if not self._sessions.is_remote:
+                self.spark.sparkContext.setJobGroup(self._tag, self.trace.node or "fft", interruptOnCancel=True)
+            yield self.spark.sql(sql)
 
     @contextmanager
     def explained(self, sql: str) -> Iterator[None]:
