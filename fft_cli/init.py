@@ -46,7 +46,8 @@ def _default_engine() -> str:
     "--engine",
     type=EngineName(),
     default=_default_engine,
-    help="The engine that builds the tables of the project. [default: duckdb]",
+    show_default="one without a server",
+    help="The engine that builds the tables of the project.",
 )
 def command(folder: Path | None, engine: str) -> None:
     """Write a new project: seeds, models in SQL and Python, checks, a unit test, and definitions for Dagster.

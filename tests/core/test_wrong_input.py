@@ -597,7 +597,7 @@ def test_no_profiles_and_no_engine(tmp_path: Path) -> None:
         load_project(tmp_path, environment={})
     assert (
         str(caught.value) == "profiles.yml: the file does not exist [FFT-201]\n"
-        "    hint: Create it, as in `dev: {engine: duckdb, duckdb: {path: dev.duckdb}}`, or set FF_ENGINE."
+        "    hint: Create it: `fft init DIR` writes a new project, whose profiles.yml you can copy. Or set FF_ENGINE."
     )
 
 

@@ -268,7 +268,7 @@ EXAMPLES: Mapping[str, ErrorExample] = {
     ),
     "FFT-201": ErrorExample(
         "profiles.yml: the file does not exist [FFT-201]\n"
-        "    hint: Create it, as in `dev: {engine: duckdb, duckdb: {path: dev.duckdb}}`, or set FF_ENGINE.",
+        "    hint: Create it: `fft init DIR` writes a new project, whose profiles.yml you can copy. Or set FF_ENGINE.",
         {**_USERS, "profiles.yml": None},
         _open,
     ),

@@ -163,7 +163,9 @@ class Profiles:
         wanted_engine = engine or environment.get("FF_ENGINE") or None
         if self._file is None:
             if wanted_engine is None:
-                hint = "Create it, as in `dev: {engine: duckdb, duckdb: {path: dev.duckdb}}`, or set FF_ENGINE."
+                hint = (
+                    "Create it: `fft init DIR` writes a new project, whose profiles.yml you can copy. Or set FF_ENGINE."
+                )
                 raise ProfileError("the file does not exist", where=Location(FILE), hint=hint, code="FFT-201")
             file, name, content = YamlFile(FILE, {}), self._env, dict[str, Any]()
         else:
