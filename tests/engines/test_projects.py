@@ -216,7 +216,7 @@ def test_duckdb_has_no_materialized_views(make_shop: Callable[[str], Shop]) -> N
         with pytest.raises(FftError) as caught:
             ask()
         assert str(caught.value) == (
-            "models/big.ff.sql:1: model 'big' is a materialized view, which duckdb has none\n"
+            "models/big.ff.sql:1: model 'big' is a materialized view, which duckdb does not have [FFT-603]\n"
             "    hint: Use materialized='table', or another engine."
         )
 

@@ -179,7 +179,7 @@ def test_the_command_copies_and_tells(
         ]  # fmt: skip
         text = called_fft(("clone", "--from", "prod", "--select", "users", root), monkeypatch, capfd)
         assert "kept" in text.out
-        assert "0 taken from prod, 1 unchanged" in text.out
+        assert "0 copied from prod, 1 unchanged" in text.out
 
 
 def test_a_place_is_not_copied_into_itself(tmp_path: Path) -> None:

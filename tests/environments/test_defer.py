@@ -217,7 +217,7 @@ def test_wrong_environments_are_told(tmp_path: Path) -> None:
                 both.plan("counted", defer=env)
         both.environment["FF_DUCKDB_PATH"] = "elsewhere.duckdb"
         both.build(env="dev", defer="")
-        with pytest.raises(RequestError, match="FF_DUCKDB_PATH is set, and wins"):
+        with pytest.raises(RequestError, match="FF_DUCKDB_PATH is set, and overrides every profile"):
             both.plan("counted", defer="prod")
 
 
