@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -158,7 +159,7 @@ def test_a_wrong_measure_is_explained(place: Place) -> None:
 
 def test_a_key_that_sessions_have_as_a_column(place: Place) -> None:
     rows = pa.table({"events": ["a"], "ts": ["2026-01-01"]})
-    with pytest.raises(StreamError, match="the key 'events' has the name of a built-in column of sessions"):
+    with pytest.raises(StreamError, match="the key 'events' has the name of a column that sessions have"):
         place.sessionizer(key="events", event_id=None, measures={}).process_batch(rows)
 
 
@@ -229,7 +230,7 @@ def test_a_bad_record_of_a_frame_keeps_the_time_that_it_had(place: Place) -> Non
     ],
 )
 def test_a_setting_that_cannot_be(place: Place, setting: dict[str, Any], message: str) -> None:
-    with pytest.raises(StreamError, match=message):
+    with pytest.raises(StreamError, match=re.escape(message)):
         place.sessionizer(**setting)
 
 
