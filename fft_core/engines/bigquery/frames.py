@@ -6,11 +6,11 @@ import io
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from google.cloud import bigquery
 
+from fft_core.engines.arrow_columns import arrow_type_of, for_arrow, storable
 from fft_core.engines.bigquery.spelling import SPELLING
 from fft_core.engines.bigquery.types import ARROW_TYPES
 from fft_core.engines.protocol import ColumnType, Row
@@ -44,7 +44,7 @@ class BigQueryFrames(SqlFrames):
     @contextmanager
     def query(self, frame: pa.Table) -> Iterator[str]:
         columns = [ColumnType(field.name, self._type_of(field)) for field in frame.schema]
-        table = _storable(frame, columns)
+        table = storable(frame, [_arrow_type(column.type) for column in columns])
         with self._temporary(columns) as place:
             self._load(place, columns, table)
             yield self.session.spelling.select_all(place)
@@ -57,7 +57,7 @@ class BigQueryFrames(SqlFrames):
             super().insert(place, columns, rows)
             return
         arrays = [
-            pa.array([_as_number(row[position], kind) for row in rows], kind) for position, kind in enumerate(kinds)
+            pa.array([for_arrow(row[position], kind) for row in rows], kind) for position, kind in enumerate(kinds)
         ]
         self._load(place, columns, pa.Table.from_arrays(arrays, names=[column.name for column in columns]))
 
@@ -112,31 +112,4 @@ def _arrow_type(type: str) -> Any:  # Any: an Arrow type; None if there is none
     if number:
         precision, scale = (int(number[2]), int(number[3])) if number[2] else _BIGNUMERIC if number[1] else _NUMERIC
         return pa.decimal256(precision, scale) if precision > _NUMERIC[0] else pa.decimal128(precision, scale)
-    name = ARROW_TYPES.get(type)
-    if name is None:
-        return None
-    known = {"timestamp[us, tz=UTC]": pa.timestamp("us", "UTC"), "double": pa.float64(), "date32[day]": pa.date32()}
-    aliases: Any = pa.type_for_alias
-    return known.get(name) or aliases(name)
-
-
-def _as_number(value: object, kind: Any) -> object:
-    return Decimal(str(value)) if isinstance(value, int | float) and str(kind).startswith("decimal") else value
-
-
-def _storable(frame: pa.Table, columns: Sequence[ColumnType]) -> pa.Table:
-    """Return a frame in the types of its temporary table. Raises EngineError for values that do not fit."""
-    import pyarrow as pa
-
-    arrays = []
-    for field, values, column in zip(frame.schema, frame.columns, columns, strict=True):
-        try:
-            arrays.append(values.cast(_arrow_type(column.type)))
-        except (pa.ArrowException, ValueError) as error:
-            raise EngineError(
-                f"the frame cannot be stored: column {field.name!r} ({field.type}) has values that the database cannot "
-                f"hold: {error}",
-                hint="Round it or cast it in the model, for example to text.",
-                code="FFT-413",
-            ) from error
-    return pa.Table.from_arrays(arrays, names=frame.column_names)
+    return arrow_type_of(ARROW_TYPES.get(type))

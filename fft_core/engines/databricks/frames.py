@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from fft_core.engines.arrow_columns import for_arrow, storable
 from fft_core.engines.databricks.types import ARROW_TYPES, arrow_type
 from fft_core.engines.protocol import ColumnType, Row
 from fft_core.engines.sql_frames import SqlFrames
@@ -42,7 +42,7 @@ class SparkFrames(SqlFrames):
         columns = [ColumnType(field.name, self._type_of(field)) for field in frame.schema]
         with self._temporary(columns) as place:
             if frame.num_rows:
-                self._add(place, columns, _storable(frame, columns))
+                self._add(place, columns, storable(frame, [arrow_type(column.type) for column in columns]))
             yield self._select(place, columns)
 
     def insert(self, place: Relation, columns: Sequence[ColumnType], rows: Sequence[Row]) -> None:
@@ -99,7 +99,7 @@ class SparkFrames(SqlFrames):
 def _held(value: object, kind: Any) -> object:  # Any: an Arrow type
     if kind is None:
         return None if value is None else str(value)
-    return Decimal(str(value)) if isinstance(value, int | float) and str(kind).startswith("decimal") else value
+    return for_arrow(value, kind)
 
 
 def _cast(column: ColumnType, values: Any) -> Any:
@@ -113,22 +113,3 @@ def _cast(column: ColumnType, values: Any) -> Any:
         raise EngineError(
             f"column {column.name!r} ({column.type}) has values that a frame cannot hold: {error}", code="FFT-414"
         ) from error
-
-
-def _storable(frame: pa.Table, columns: Sequence[ColumnType]) -> pa.Table:
-    """Return a frame in the types of its columns. Raises EngineError for values that do not fit."""
-    import pyarrow as pa
-
-    arrays = []
-    for field, values, column in zip(frame.schema, frame.columns, columns, strict=True):
-        kind = arrow_type(column.type)
-        try:
-            arrays.append(values if kind is None else values.cast(kind))
-        except (pa.ArrowException, ValueError) as error:
-            raise EngineError(
-                f"the frame cannot be stored: column {field.name!r} ({field.type}) has values that the database cannot "
-                f"hold: {error}",
-                hint="Round it or cast it in the model, for example to text.",
-                code="FFT-413",
-            ) from error
-    return pa.Table.from_arrays(arrays, names=frame.column_names)

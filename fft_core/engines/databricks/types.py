@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from fft_core.engines.arrow_columns import arrow_type_of
 from fft_core.engines.databricks.spelling import SPELLING
 from fft_core.engines.session import StandardTypes
 
@@ -81,7 +82,4 @@ def arrow_type(type: str) -> Any:  # Any: an Arrow type; None if there is none
     number = re.fullmatch(r"decimal\((\d+),(\d+)\)", type)
     if number:
         return pa.decimal128(int(number[1]), int(number[2]))
-    name = ARROW_TYPES.get(type)
-    known = {"timestamp[us, tz=UTC]": pa.timestamp("us", "UTC"), "date32[day]": pa.date32(), "double": pa.float64()}
-    aliases: Any = pa.type_for_alias
-    return None if name is None else known.get(name) or aliases(name)
+    return arrow_type_of(ARROW_TYPES.get(type))

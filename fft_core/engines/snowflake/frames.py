@@ -6,11 +6,11 @@ import re
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from fft_core.engines.arrow_columns import arrow_type_of, for_arrow, storable
 from fft_core.engines.protocol import ColumnType, Row
 from fft_core.engines.snowflake.spelling import SPELLING, folded
 from fft_core.engines.snowflake.types import ARROW_TYPES
@@ -47,9 +47,16 @@ class SnowflakeFrames(SqlFrames):
 
     @contextmanager
     def query(self, frame: pa.Table) -> Iterator[str]:
+        import pyarrow as pa
+
         columns = [ColumnType(field.name, self._type_of(field)) for field in frame.schema]
         with self._temporary(columns) as place:
-            self._copy(place, _storable(frame, columns))
+            whole = pa.decimal128(20, 0)  # of uint64, for which Snowflake's Parquet has no type
+            kinds = [
+                whole if field.type == pa.uint64() else _arrow_type(column.type)
+                for field, column in zip(frame.schema, columns, strict=True)
+            ]
+            self._copy(place, storable(frame, kinds))
             yield self.session.spelling.select_all(place)
 
     def insert(self, place: Relation, columns: Sequence[ColumnType], rows: Sequence[Row]) -> None:
@@ -60,7 +67,7 @@ class SnowflakeFrames(SqlFrames):
             super().insert(place, columns, rows)
             return
         arrays = [
-            pa.array([_as_number(row[position], kind) for row in rows], kind) for position, kind in enumerate(kinds)
+            pa.array([for_arrow(row[position], kind) for row in rows], kind) for position, kind in enumerate(kinds)
         ]
         self._copy(place, pa.Table.from_arrays(arrays, names=[column.name for column in columns]))
 
@@ -136,32 +143,4 @@ def _arrow_type(type: str) -> Any:  # Any: an Arrow type; None if there is none
         precision, scale = int(number[1]), int(number[2])
         is_whole = (scale == 0 and precision <= 18) or type == "number(38,0)"
         return pa.int64() if is_whole else pa.decimal128(precision, scale)
-    name = ARROW_TYPES.get(type.partition("(")[0])
-    if name is None:
-        return None
-    aliases: Any = pa.type_for_alias
-    known = {"timestamp[us, tz=UTC]": pa.timestamp("us", "UTC"), "date32[day]": pa.date32(), "double": pa.float64()}
-    return known.get(name) or aliases(name)
-
-
-def _as_number(value: object, kind: Any) -> object:
-    return Decimal(str(value)) if isinstance(value, int | float) and str(kind).startswith("decimal") else value
-
-
-def _storable(frame: pa.Table, columns: Sequence[ColumnType]) -> pa.Table:
-    """Return a frame in the types of its temporary table. Raises EngineError for values that do not fit."""
-    import pyarrow as pa
-
-    arrays = []
-    for field, values, column in zip(frame.schema, frame.columns, columns, strict=True):
-        kind = pa.decimal128(20, 0) if field.type == pa.uint64() else _arrow_type(column.type)
-        try:
-            arrays.append(values.cast(kind))
-        except (pa.ArrowException, ValueError) as error:
-            raise EngineError(
-                f"the frame cannot be stored: column {field.name!r} ({field.type}) has values that the database cannot "
-                f"hold: {error}",
-                hint="Round it or cast it in the model, for example to text.",
-                code="FFT-413",
-            ) from error
-    return pa.Table.from_arrays(arrays, names=frame.column_names)
+    return arrow_type_of(ARROW_TYPES.get(type.partition("(")[0]))
