@@ -16,10 +16,11 @@ import pytest
 from sweeps import FACTOR
 from targets import Target
 
-from fft_core import Run
+from fft_core import Run, load_project
 from fft_core.engines.databricks import SPEC, connecting
 from fft_core.engines.protocol import Seal, Session, Want, open_session
-from fft_core.errors import ConnectError, EngineError, MissingRelationError, StatementError
+from fft_core.errors import ConnectError, EngineError, MissingRelationError, StatementError, UnreachableError
+from fft_core.project.profile.secrets import project_masker
 from fft_core.testing.shop import Shop
 
 pytestmark = pytest.mark.usefixtures("spark_server")
@@ -326,3 +327,21 @@ def test_a_program_without_a_file_connects(spark_server: Mapping[str, Any]) -> N
 def test_a_spark_in_the_process_needs_the_whole_package(target: Target) -> None:
     with pytest.raises(ConnectError, match="only the client of Spark Connect"):
         open_session(target.engine, {"master": "local[1]", "database": "d"})
+
+
+def test_a_server_that_does_not_answer_is_an_error_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fft_core.engines.databricks.connecting._ANSWERS_SECONDS", 1)
+    with pytest.raises(UnreachableError, match=r"no answer from sc://127\.0\.0\.1:9 in 1 s \[FFT-221\]"):
+        open_session("databricks_spark", {"remote": "sc://127.0.0.1:9"})
+
+
+def test_a_secret_of_extra_conf_is_in_no_message(tmp_path: Path) -> None:
+    setting = SPEC.settings["extra_conf"]
+    with pytest.raises(ValueError, match="must be a mapping of names to texts, not list"):
+        setting.read(["spark.hadoop.fs.s3a.secret.key=hunter2hunter2"])
+    conf = "{spark.hadoop.fs.s3a.secret.key: hunter2hunter2, spark.app.purpose: nothingsecret}"
+    profiles = f"dev: {{engine: databricks_spark, databricks_spark: {{extra_conf: {conf}}}}}\n"
+    for name, text in {"project.yml": "name: p\nversion: '1'\n", "profiles.yml": profiles}.items():
+        (tmp_path / name).write_text(text)
+    mask = project_masker(load_project(tmp_path, "dev", environment={}))
+    assert mask("hunter2hunter2 nothingsecret") == "*** nothingsecret"

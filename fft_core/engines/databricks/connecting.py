@@ -45,6 +45,7 @@ _OF_FORMAT: Mapping[str, Mapping[str, str]] = {
     "delta": {},
 }
 _CACHE_SIZE = "spark.sql.filesourceTableRelationCacheSize"
+_ANSWERS_SECONDS = 15
 _STATUS = ("UNAVAILABLE", "DEADLINE_EXCEEDED", "failed to connect", "Connection refused")
 _starting = threading.Lock()
 
@@ -73,6 +74,7 @@ class SparkSessions:
     def __init__(self, settings: Mapping[str, Any]) -> None:
         self._settings = settings
         self.is_remote = settings["remote"] is not None
+        self._has_answered = False
 
     @property
     def endpoint(self) -> str:
@@ -111,7 +113,22 @@ class SparkSessions:
     def _remote(self) -> SparkSession:
         with _starting, _named_main():
             importlib.import_module("pyspark.sql.connect.session")
+        if not self._has_answered:
+            self._await_answer()
         return SparkSession.builder.remote(self._url()).config(map=dict(self._conf())).create()
+
+    def _await_answer(self) -> None:
+        """Wait for a connection with the server. Raises UnreachableError; pyspark itself would retry for 10 minutes."""
+        import grpc
+        from pyspark.sql.connect.client.core import DefaultChannelBuilder
+
+        with DefaultChannelBuilder(self._url()).toChannel() as channel:
+            try:
+                grpc.channel_ready_future(channel).result(timeout=_ANSWERS_SECONDS)
+            except grpc.FutureTimeoutError:
+                message = f"no answer from {self.endpoint} in {_ANSWERS_SECONDS} s"
+                raise UnreachableError(message, hint="Check `remote`, and whether the server runs.") from None
+        self._has_answered = True
 
     def _url(self) -> str:
         url: str = self._settings["remote"]

@@ -192,7 +192,8 @@ class Setting:
         if isinstance(value, str):
             value = dict(part.partition("=")[::2] for part in value.split(";") if part.strip())
         if not isinstance(value, Mapping) or not all(_is_named(*item, of) for item in value.items()):
-            raise ValueError(f"must be a mapping of names to {of}, not {value!r}")
+            shown = repr(value) if self.kind == "paths" else type(value).__name__  # a text may be a secret
+            raise ValueError(f"must be a mapping of names to {of}, not {shown}")
         return {name.strip(): str(v).lower() if isinstance(v, bool) else str(v).strip() for name, v in value.items()}
 
     def located(self, value: object, root: Path) -> object:

@@ -50,6 +50,8 @@ def _of_profile(project: Project) -> Iterator[str]:
                     yield from texts_in(value)
                 elif isinstance(value, str):
                     yield from secret_parts(value)
+                elif known[key].kind == "mapping" and isinstance(value, Mapping):  # named as spark.hadoop...secret.key
+                    yield from secret_values({name.replace(".", "_"): text for name, text in value.items()})
 
 
 def _profile(project: Project) -> dict[str, Mapping[str, object]]:
