@@ -114,8 +114,8 @@ class Steps(ActiveExecution):
         """Return the ready steps with these keys, which are running from now on, beyond `max_concurrent`."""
         self._update()
         taken = [key for key in self._executable if key in keys] if self._takes_best_first else []
-        self._executable = [key for key in self._executable if key not in set(taken)]
         self._in_flight.update(taken)
+        self._executable = [key for key in self._executable if key not in self._in_flight]
         return [self.get_step_by_key(key) for key in taken]
 
     def give_back(self, step_key: str) -> None:

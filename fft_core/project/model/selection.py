@@ -129,9 +129,7 @@ def _found(project: Project, what: str, facts: Facts) -> frozenset[str]:
     method, colon, value = what.partition(":")
     if not colon:
         is_elsewhere = model_name(what) in project.elsewhere  # of other engines: commands accept them for every engine
-        if is_elsewhere:
-            return frozenset()
-        return _by_name(what, [*project.models, *project.seeds], _folder_hint(project, what))
+        return frozenset() if is_elsewhere else _by_name(project, what)
     if method not in _METHODS:
         hint = nearest(method, _METHODS) or f"Methods: {', '.join(_METHODS)}."
         raise RequestError(f"{method!r} is not a selection method", hint=hint, code="FFT-302")
@@ -166,7 +164,9 @@ def _test(project: Project, method: str, value: str) -> Callable[[Node], bool]:
         case "source":
             known = {str(name) for name in project.sources}
             groups = {name.group for name in project.sources}
-            _refuse_unknown_name(value, {*known, *groups}, "a source", "As in source:crm or source:crm.users.")
+            if _is_unknown(value, {*known, *groups}):
+                hint = nearest(value, {*known, *groups}) or "As in source:crm or source:crm.users."
+                raise RequestError(f"{value!r} is not a source", hint=hint, code="FFT-301")
             return lambda node: isinstance(node, Model) and any(_is_source(str(s), value) for s in node.sources)
     refuse_unknown(method, value, _MATERIALIZATIONS)
     return lambda node: isinstance(node, Model) and node.materialization.name == value
@@ -181,16 +181,17 @@ def _folder_hint(project: Project, what: str) -> str | None:
     return f"It is a folder: write path:{found[0]}." if found else None
 
 
-def _by_name(pattern: str, names: list[str], advice: str | None = None) -> frozenset[str]:
-    name = model_name(pattern)
-    _refuse_unknown_name(name, names, "a model or seed", advice or "fft ls lists all of them.")
+def _by_name(project: Project, pattern: str) -> frozenset[str]:
+    name, names = model_name(pattern), [*project.models, *project.seeds]
+    if _is_unknown(name, names):
+        hint = nearest(name, names) or _folder_hint(project, pattern) or "fft ls lists all of them."
+        raise RequestError(f"{name!r} is not a model or seed", hint=hint, code="FFT-301")
     return frozenset(known for known in names if fnmatch.fnmatchcase(known, name))
 
 
-def _refuse_unknown_name(name: str, known: Collection[str], what: str, advice: str) -> None:
-    """Raise RequestError for a plain name that does not exist, probably mistyped; a glob may match nothing."""
-    if not any(mark in name for mark in "*?[") and name not in known:
-        raise RequestError(f"{name!r} is not {what}", hint=nearest(name, known) or advice, code="FFT-301")
+def _is_unknown(name: str, known: Collection[str]) -> bool:
+    """Return whether a plain name does not exist, so that it is probably mistyped; a glob may match nothing."""
+    return not any(mark in name for mark in "*?[") and name not in known
 
 
 def refuse_unknown(method: str, value: str, known: Sequence[str]) -> None:

@@ -10,12 +10,16 @@ import io
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fft_core.names import SQL_SUFFIX
 from fft_core.project.model import Incremental, Model, Project, SourceName, SqlBody
 from fft_core.project.read.cache import LastRead
 from fft_core.project.read.files import MODELS, ProjectFiles
 from fft_core.project.read.template import Template
+
+if TYPE_CHECKING:
+    import jinja2
 
 MOST = 50  # edits are read again after each further one: beyond this number, reading the project takes less time
 
@@ -33,13 +37,15 @@ def edited_models(last: LastRead, files: ProjectFiles) -> dict[str, Model] | Non
     paths = [path for path, digest in now.items() if digest != last.digests[path]]
     if len(paths) > MOST or not all(path.parts[0] == MODELS and path.name.endswith(SQL_SUFFIX) for path in paths):
         return None
-    project = last.project
+    from fft_core.project.read.sql_file import new_environment  # with Jinja, for an edit only
+
+    project, jinja = last.project, new_environment()
     by_path = {model.path: model for model in project.models.values() if not model.package}
     edited: dict[str, Model] = {}
     for path in paths:
         model = by_path.get(path) if path not in project.macros else None
         text = _text(files.root / path, now[path])
-        new = _edited(model, text, project) if model is not None and text is not None else None
+        new = _edited(model, text, project, jinja) if model is not None and text is not None else None
         if new is None:
             return None
         edited[new.name] = new
@@ -57,14 +63,13 @@ def _text(path: Path, digest: bytes) -> str | None:
         return None
 
 
-def _edited(model: Model, text: str, project: Project) -> Model | None:
+def _edited(model: Model, text: str, project: Project, jinja: jinja2.Environment) -> Model | None:
     """Return a model with another SQL text; None if the text declares something else than before."""
     body, kind = model.body, model.materialization
     if not isinstance(body, SqlBody) or body.macros or (isinstance(kind, Incremental) and kind.delta_sql is not None):
         return None
-    from fft_core.project.read.sql_file import new_environment, parse_template  # with Jinja, for an edit only
+    from fft_core.project.read.sql_file import parse_template
 
-    jinja = new_environment()
     old, new = (parse_template(said, model.path, jinja, project.engine) for said in (body.template, text))
     if old.problems or new.problems or _declared(old) != _declared(new) or _calls_others(new, old, body, project):
         return None

@@ -10,7 +10,7 @@ from typing import Any
 import jinja2
 
 from fft_core.engines.spec.frames import LIBRARY_FRAMES, FrameKind
-from fft_core.errors import Location, ModelError, Problem, nearest
+from fft_core.errors import Location, ModelError, Problem
 from fft_core.names import is_plain, logical_name, model_name
 from fft_core.project.model import (
     Ephemeral,
@@ -333,16 +333,13 @@ def _config(
 ) -> ModelConfigShape:
     """Validate the keyword arguments of config() or @model; all have the same line."""
     file = YamlFile(where.path, content, {(): where.line or 1})
-    value = shaped(ModelConfigShape, dict(content), file)
+    value = shaped(ModelConfigShape, dict(content), file, also=DECORATOR_ARGUMENTS if called == "@model" else ())
     if not isinstance(value, list):
         settings: ModelConfigShape = value
         return settings
     for problem in value:
-        message, hint = problem.message.replace(" in the file", ""), problem.hint
-        if called == "@model" and problem.code == "FFT-101":  # the shape lacks the arguments that only @model has
-            hint = nearest(message.rsplit("'", 2)[1], DECORATOR_ARGUMENTS) or hint
-            hint = (hint or "").replace("Known keys: ", f"Known keys: {', '.join(DECORATOR_ARGUMENTS)}, ")
-        problems.append(Problem(f"{called}(): {message}", problem.where, hint, code=problem.code))
+        message = problem.message.replace(" in the file", "")
+        problems.append(Problem(f"{called}(): {message}", problem.where, problem.hint, code=problem.code))
     return ModelConfigShape()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import date
@@ -55,7 +55,7 @@ class YamlFile:
 
 
 def parse_yaml(text: str, path: Path, *, keep_digits: bool = False) -> YamlFile | Problem:
-    """Parse one YAML document; an empty one is an empty mapping.
+    """Parse one YAML document; an empty one is an empty mapping. Keys `x-...` at its top, for anchors, are left out.
 
     `keep_digits` returns a number with more digits than a double as `WrittenNumber`.
     """
@@ -75,6 +75,8 @@ def parse_yaml(text: str, path: Path, *, keep_digits: bool = False) -> YamlFile 
         return Problem("invalid YAML: an anchor contains itself", Location(path), code="FFT-104")
     finally:
         loader.dispose()
+    if isinstance(content, dict):
+        content = {key: value for key, value in content.items() if not str(key).startswith(ANCHORS)}
     return YamlFile(path, content, lines)
 
 
@@ -120,21 +122,25 @@ def _without_unknown_keys(shape: Any, content: object) -> object | None:
     return content
 
 
-def shaped(shape: Any, content: object, file: YamlFile, at: tuple[Key, ...] = ()) -> Any | list[Problem]:
+def shaped(
+    shape: Any, content: object, file: YamlFile, at: tuple[Key, ...] = (), also: Sequence[str] = ()
+) -> Any | list[Problem]:
     """Validate plain values against a pydantic shape; return the shape's value, or all problems with their lines.
 
-    `shape` is anything that a pydantic TypeAdapter takes; `at` is the place of the content in the file. At the top of a
-    file, keys that begin with `x-` are ignored: they hold YAML anchors.
+    Args:
+        shape: Anything that a pydantic TypeAdapter takes.
+        content: The values.
+        file: The file of the values, for the lines of problems.
+        at: The place of the content in the file.
+        also: Keys that the shape lacks, and that the caller has taken out of the content: hints name them, too.
     """
     from pydantic import ValidationError  # slow to import: only files outside of the parse cache are validated
 
     adapter = _adapter(shape)
-    if not at and isinstance(content, dict):
-        content = {key: value for key, value in content.items() if not str(key).startswith(ANCHORS)}
     try:
         return adapter.validate_python(content)
     except ValidationError as error:
-        return [_problem(complaint, shape, content, file, at) for complaint in error.errors(include_url=False)]
+        return [_problem(complaint, shape, content, file, at, also) for complaint in error.errors(include_url=False)]
 
 
 @cache
@@ -145,7 +151,9 @@ def _adapter(shape: Any) -> TypeAdapter[Any]:
     return TypeAdapter(shape)
 
 
-def _problem(complaint: Any, shape: Any, content: object, file: YamlFile, at: tuple[Key, ...]) -> Problem:
+def _problem(
+    complaint: Any, shape: Any, content: object, file: YamlFile, at: tuple[Key, ...], also: Sequence[str]
+) -> Problem:
     from fft_core.project.shapes.shape import known_keys
 
     keys, _ = _keys_in(content, complaint["loc"])
@@ -154,6 +162,7 @@ def _problem(complaint: Any, shape: Any, content: object, file: YamlFile, at: tu
     match complaint["type"]:
         case "extra_forbidden":
             key, known = str(complaint["loc"][-1]), known_keys(shape, complaint["loc"][:-1])
+            known = [*also, *known] if len(complaint["loc"]) == 1 else known
             parent = ".".join(str(key) for key in (*at, *keys)[:-1]) or "the file"
             return Problem(
                 f"unknown key {key!r} in {parent}",
