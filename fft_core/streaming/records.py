@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from fft_core.names.nesting import DEEPEST, is_too_deep
 from fft_core.streaming.source import BYTES, ERROR, META, OFFSET, PARTITION
 from fft_core.streaming.types import EXACT_IN_DOUBLE
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 Format: TypeAlias = Literal["jsonl", "csv"]
 Values: TypeAlias = Mapping[str, Any]  # Any: values of JSON
-BROKEN = (ValueError, csv.Error, RecursionError)  # the exceptions of readers, for a record that is broken
+BROKEN = (ValueError, csv.Error)  # the exceptions of readers, for a record that is broken
 _LARGEST = 2**63
 
 
@@ -46,6 +47,8 @@ _scan = _DECODER.scan_once  # without the searches for blanks of `decode`
 def read_json(raw: bytes) -> Values:
     """Read an object of JSON. Raises ValueError for anything else."""
     text = raw.decode("utf-8").strip(" \t\r\n")
+    if is_too_deep(text):
+        raise ValueError(f"its JSON has lists or objects in more than {DEEPEST} levels")
     try:
         value, end = _scan(text, 0)
     except StopIteration:

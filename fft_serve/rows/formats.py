@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
+from fft_core.names.nesting import is_too_deep
 from fft_core.names.numbers import WrittenNumber, json_text, read_number
 
 if TYPE_CHECKING:
@@ -230,9 +231,11 @@ def _trimmed(text: str) -> str:
 
 def _json_column(text: str) -> str:
     """Render a JSON document as it is; one that is not JSON for all readers, or is too deep, as a text."""
+    if is_too_deep(text):
+        return json.dumps(text, ensure_ascii=False)
     try:
         return json_text(json.loads(text, parse_float=_written_number, parse_constant=_constant))
-    except (ValueError, RecursionError):
+    except ValueError:
         return json.dumps(text, ensure_ascii=False)
 
 

@@ -136,9 +136,11 @@ def test_lines_that_are_no_objects(tmp_path: Path) -> None:
     reader = Reader("a.jsonl", tmp_path)
     broken = [b'{"n": 1}', b"\xff\xfe", b"[1]", b'{"n": NaN}', b'{"n": 1e999999, "a": "\\ud800"}', b""]
     broken += [b'{"n": ' + b"[" * 100_000, b'{"n": 99999999999999999999999}', b'{"": 1}', b'{"_ff_offset": 1}']
+    broken += [b'{"n": ' + b"[" * depth + b"]" * depth + b"}" for depth in (200, 960, 3000)]
     (tmp_path / "a.jsonl").write_bytes(b"\n".join(broken) + b"\n")
-    assert reader.poll() == 9
-    assert len(reader.errors) == 8
+    assert reader.poll() == 12
+    assert len(reader.errors) == 11
+    assert reader.errors.count("its JSON has lists or objects in more than 200 levels") == 4
     assert "it is not UTF-8" in reader.errors
 
 
