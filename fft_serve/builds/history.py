@@ -34,15 +34,23 @@ class History:
         self._store, self._root = store, root
 
     def page(self, loaded: Loaded, limit: int, cursor: str | None) -> dict[str, Any]:
-        """Return the newest runs, or those before the run of a cursor. Raises ProblemError."""
-        past = _past_runs(loaded, limit, cursor)
+        """Return the newest runs, or those after the last one of a page before, in the order of the list.
+
+        Runs that the scheduler does not know come first. Raises ProblemError.
+        """
         builds = {said["run_id"]: said for said in self._builds() if said["run_id"] is not None}
-        last = self._last_run()
-        found = [_past_summary(run, builds.get(run.run_id), last) for run in past]
-        if cursor is None:
-            found = [*self._unknown_to_scheduler(loaded, {run.run_id for run in past}, last), *found][:limit]
-        following = past[-1].run_id if len(past) == limit else None
-        return {"runs": found, "next": following}
+        last, before = self._last_run(), None
+        others = self._unknown_to_scheduler(loaded, last)
+        identities = list(map(_cursor, others))
+        if cursor in identities:
+            others = others[identities.index(cursor) + 1 :]
+        elif cursor is not None:
+            others, before = [], next((run_id for run_id, said in builds.items() if said["id"] == cursor), cursor)
+            if not _is_past(loaded, before):
+                raise ProblemError("bad_cursor", "the cursor is not a run of this project: begin again without it")
+        past = _past_runs(loaded, limit, before)
+        found = [*others, *(_past_summary(run, builds.get(run.run_id), last) for run in past)]
+        return {"runs": found[:limit], "next": _cursor(found[limit - 1]) if len(found) >= limit else None}
 
     def run(self, loaded: Loaded, identity: str) -> dict[str, Any] | None:
         """Describe a run with the result of each node; None if there is none. Raises ProblemError."""
@@ -64,12 +72,12 @@ class History:
                 return
             yield build.as_json(with_plan=False)
 
-    def _unknown_to_scheduler(self, loaded: Loaded, known: set[str], last: RunResults | None) -> list[dict[str, Any]]:
+    def _unknown_to_scheduler(self, loaded: Loaded, last: RunResults | None) -> list[dict[str, Any]]:
         """Return builds that have no run yet or needed none, and the last run if the scheduler does not have it."""
-        found, seen = list[dict[str, Any]](), set(known)
-        if last is not None and last.run_id not in known and not _is_past(loaded, last.run_id):
+        found, seen = list[dict[str, Any]](), set[str | None]()
+        if last is not None and not _is_past(loaded, last.run_id):
             found.append(_last_summary(last))
-            seen |= {last.run_id} if last.run_id is not None else set()
+            seen |= {last.run_id} - {None}
         for said in self._builds():
             run_id = said["run_id"]
             if run_id not in seen and not _is_past(loaded, run_id):
@@ -81,6 +89,11 @@ class History:
             return read_run_results(self._root)
         except ArtifactError:
             return None
+
+
+def _cursor(run: Mapping[str, Any]) -> str:
+    identity: str = run["run_id"] or run.get("build") or "last"  # a build before its run has the id of the build only
+    return identity
 
 
 def _past_runs(loaded: Loaded, limit: int, cursor: str | None) -> Sequence[PastRun]:

@@ -138,6 +138,29 @@ def test_a_process_that_was_killed_is_lost(shop: Served) -> None:
     assert ended(api, identity, 20)["status"] == "lost"
 
 
+def paged(api: TestClient, limit: int) -> list[str]:
+    """Return the ids of all runs, read page by page."""
+    found, cursor = list[str](), None
+    while True:
+        page = api.get("/runs", params={"limit": limit, **({"cursor": cursor} if cursor else {})}).json()
+        found += [run["run_id"] or run["build"] for run in page["runs"]]
+        cursor = page["next"]
+        if cursor is None:
+            return found
+
+
+def test_pages_of_runs_leave_none_out_beside_builds_that_needed_no_run(shop: Served) -> None:
+    shop.build()
+    api = client(shop, ENVIRONMENT)
+    for key in ("a", "b"):
+        ended(api, begin(api, {"select": "orders"}, key).json()["id"])  # nothing is to be built
+    ended(api, begin(api, {"select": "orders", "rebuild": True}, "c").json()["id"])
+    runs = [run["run_id"] or run["build"] for run in api.get("/runs").json()["runs"]]
+    assert len(runs) >= 3
+    for limit in range(1, len(runs) + 2):
+        assert paged(api, limit) == runs
+
+
 def test_the_history_has_the_runs_of_commands(shop: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     """Page by page, the newest first; each run says what became of its nodes."""
     monkeypatch.delenv("DAGSTER_HOME", raising=False)
@@ -153,19 +176,13 @@ def test_the_history_has_the_runs_of_commands(shop: Served, monkeypatch: pytest.
     assert found["next"] is None
     assert found["runs"][0]["nodes"] == {"orders": "blocked"}
     assert all(run["elapsed_ms"] >= 0 for run in found["runs"])
-    paged, cursor = list[str](), None
-    while True:
-        page = api.get("/runs", params={"limit": "1", **({"cursor": cursor} if cursor else {})}).json()
-        paged += [run["run_id"] for run in page["runs"]]
-        cursor = page["next"]
-        if cursor is None:
-            break
-    assert paged == [run["run_id"] for run in found["runs"]]
+    assert paged(api, 1) == [run["run_id"] for run in found["runs"]]
     second, first = (api.get(f"/runs/{run['run_id']}").json() for run in found["runs"][1:])
     assert [(result["name"], result["status"]) for result in first["results"]] == [("orders", "built")]
     assert [(result["name"], result["status"]) for result in second["results"]] == [("orders", "blocked")]
     message = second["results"][0]["error"]["message"]
     assert ("unique" in message, "hint" in message) == (True, False)  # a hint shows a row
     assert api.get("/runs/00000000-0000-0000-0000-000000000000").status_code == 404
-    for wrong in ("limit=0", "limit=201", "limit=x", "lmit=3"):
+    for wrong in ("limit=0", "limit=201", "limit=x", "lmit=3", "cursor=nope", "cursor="):
         assert api.get(f"/runs?{wrong}").status_code == 400
+    assert api.get("/runs?cursor=nope").json()["code"] == "bad_cursor"
