@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+from chromium import CHROMIUM
 from flower_shop import build_shop, load_shop, write_shop
 
 from fft_core import open_warehouse
@@ -15,7 +15,6 @@ from fft_core.reports.catalog import read_catalog
 from fft_core.reports.site.graph import graph_of
 from fft_core.reports.site.site import write_dag, write_docs
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed"),

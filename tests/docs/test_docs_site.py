@@ -14,12 +14,12 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from chromium import CHROMIUM
 from pages import DOCS, ROOT
 
 from fft_core.version import VERSION
 from tools.site import build_site
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 MEASURE = """
 addEventListener("load", () => setTimeout(() => {
   const fits = document.documentElement.scrollWidth <= window.innerWidth;

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -16,11 +15,11 @@ from typing import Any
 
 import httpx
 import pytest
+from chromium import CHROMIUM
 from fft_process import FFT
 from run_helpers import run_results, shop
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 PATIENCE_SECONDS = 180.0
 
 
