@@ -54,6 +54,13 @@ WAREHOUSES = (
         "Create the schema, or allow FFT to create it in the profile.",
     ),
     ErrorCode(
+        608,
+        "the scratch schema cannot be used",
+        "The user may not create or drop the schema in which `fft engine check` works, or another session holds a lock "
+        "on a relation in it.",
+        "Allow the user to create schemas, or name an existing empty schema with --schema. Drop a schema that is left.",
+    ),
+    ErrorCode(
         700,
         "build records cannot be read",
         "The tables of build records in the database are damaged, or were changed by another program.",

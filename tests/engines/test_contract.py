@@ -78,7 +78,6 @@ ON_SPARK = {
     "test_what_is_there_is_described",
     "test_texts_come_back_as_they_are",
     "test_frames_come_back_as_they_went",
-    "test_a_frame_without_rows_keeps_its_columns",
     "test_a_running_statement_is_interrupted",
     "test_rows_that_fail_a_check_are_not_published",
     "test_a_model_that_fails_leaves_the_table_of_before",

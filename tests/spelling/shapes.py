@@ -130,6 +130,8 @@ def shapes() -> Iterator[Shape]:
     yield Shape(
         "names beside a table that begin so", lambda s: s.names_like(ORDERS, "_ff_stage_ord"), "_ff_stage_orders"
     )
+    yield Shape("grant all users to read a table", lambda s: s.grant_reading(ORDERS))
+    yield Shape("grants on a table", lambda s: s.grants_on(ORDERS))
     yield Shape("rename a table", lambda s: s.rename(STAGE, "gone"))
     yield Shape("drop a table", lambda s: s.drop(GONE, "table"))
     yield Shape("drop a schema", lambda s: s.drop_schema(Relation("any", "gone")))

@@ -95,6 +95,7 @@ SPEC = EngineSpec(
         knows_versions=Full(),
         reads_elsewhere=Full(),
         grants=No("none are set yet"),
+        keeps_grants=No("those on a table are not promised: never verified on the service"),
         indexes=No("its tables have partitions and clusters, and no indexes of that kind"),
         constraints=No("BigQuery declares them, and enforces none but NOT NULL"),
     ),

@@ -22,6 +22,7 @@ class BigQueryValues(BackslashSpelling):
     """Statements of BigQuery: its `timestamp` is a point in time, its `datetime` a time without a zone."""
 
     dialect: ClassVar[str] = "bigquery"
+    server_version: ClassVar[str | None] = None  # a service
     quote: ClassVar[str] = "`"
     types: ClassVar[Mapping[TypeWord, str]] = MappingProxyType(
         {

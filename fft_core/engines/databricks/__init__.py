@@ -59,6 +59,7 @@ CAN = Capabilities(
     knows_versions=No("Parquet has none. Delta has versions, and Iceberg snapshots"),
     reads_elsewhere=Full(),
     grants=No("those of others are left alone, and none are set"),
+    keeps_grants=No("not promised: never verified on Databricks, and Spark has no grants"),
     indexes=No("Spark has none"),
     constraints=No("Spark enforces none"),
 )

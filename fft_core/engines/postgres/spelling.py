@@ -18,6 +18,7 @@ class PostgresSpelling(Spelling):
     """Statements of Postgres."""
 
     dialect: ClassVar[str] = "postgres"
+    server_version: ClassVar[str | None] = "show server_version"
     clocks: ClassVar[Mapping[str, ClockWord]] = MappingProxyType(
         {
             **Spelling.clocks,
@@ -44,6 +45,13 @@ class PostgresSpelling(Spelling):
         if replaces and kind != "view":
             self.refuse(f"{word(kind)} that replaces another one: it is staged, and published in its place")
         return super().create_as(relation, kind, query, replaces=replaces, stamp=stamp)
+
+    def grant_reading(self, relation: Relation) -> str:
+        return f"grant select on {self.relation(relation)} to public"
+
+    def grants_on(self, relation: Relation) -> str:
+        named = f"table_schema = {self.literal(relation.schema)} and table_name = {self.literal(relation.name)}"
+        return f"select grantee, privilege_type from information_schema.table_privileges where {named}"
 
 
 SPELLING = PostgresSpelling()

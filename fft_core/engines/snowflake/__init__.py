@@ -112,6 +112,7 @@ SPEC = EngineSpec(
         knows_versions=Full(),
         reads_elsewhere=Full(),
         grants=No("FFT keeps existing grants, but sets none yet"),
+        keeps_grants=Full(),
         indexes=No("Snowflake's tables have none"),
         constraints=No("Snowflake declares them, and enforces none but NOT NULL"),
     ),

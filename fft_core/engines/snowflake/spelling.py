@@ -42,6 +42,7 @@ class SnowflakeValues(BackslashSpelling):
     """The renderer of names and values: a plain name is in upper case, as if it were written without quotes."""
 
     dialect: ClassVar[str] = "snowflake"
+    server_version: ClassVar[str | None] = "select current_version()"
     types: ClassVar[Mapping[TypeWord, str]] = MappingProxyType(
         {
             "text": "varchar",
@@ -112,6 +113,15 @@ class SnowflakeSpelling(SnowflakeValues):
     def names_like(self, relation: Relation, prefix: str) -> str:
         kept = replace(relation, schema=folded(relation.schema or ""))
         return super().names_like(kept, prefix.upper())
+
+    def grant_reading(self, relation: Relation) -> str:
+        return f"grant select on table {self.relation(relation)} to role public"
+
+    def grants_on(self, relation: Relation) -> str:
+        catalog = f"{self.quoted(relation.catalog)}." if relation.catalog else ""
+        schema, name = (self.text(folded(part or "")) for part in (relation.schema, relation.name))
+        named = f"table_schema = {schema} and table_name = {name}"
+        return f"select grantee, privilege_type from {catalog}information_schema.table_privileges where {named}"
 
     def options(self, kind: RelationKind, stamp: str | None) -> str:
         return "" if stamp is None else f" copy grants comment = {self.text(stamp)}"

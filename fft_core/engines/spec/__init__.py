@@ -102,6 +102,8 @@ class Capabilities:
     """A table can replace a view, or a view a table, and the name is there at every moment."""
     grants: Support = No("the engine does not declare it")
     """Users can be allowed to read a relation by a grant."""
+    keeps_grants: Support = No("the engine does not declare it")
+    """Grants on a table, also those of others, are there after a rebuild."""
     indexes: Support = No("the engine does not declare it")
     """A table has the indexes that are declared for it, also after a rebuild."""
     constraints: Support = No("the engine does not declare it")

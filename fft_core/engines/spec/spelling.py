@@ -295,7 +295,13 @@ class Expressions(Clocks):
 
 
 class Schemas(Expressions):
-    """Statements about schemas."""
+    """Statements about schemas, and about the server.
+
+    Attributes:
+        server_version: The query of the server's version, as it describes itself; None for a service without one.
+    """
+
+    server_version: ClassVar[str | None] = "select version()"
 
     def create_schema(self, relation: Relation) -> str:
         """Render CREATE SCHEMA for the schema of a relation, if it is missing."""
@@ -392,6 +398,14 @@ class Spelling(Definitions):
     def drop_schema(self, relation: Relation) -> str:
         """Render DROP SCHEMA for the schema of a relation and everything in it, if it exists."""
         return f"drop schema if exists {self.schema(relation)} cascade"
+
+    def grant_reading(self, relation: Relation) -> str:
+        """Render GRANT for all users to read a table; for engines that claim `Capabilities.keeps_grants`."""
+        return self.refuse("grants to all users")
+
+    def grants_on(self, relation: Relation) -> str:
+        """Render the query of the grants on a relation: their roles, and the privilege of each."""
+        return self.refuse("grants in a catalog")
 
     def names_like(self, relation: Relation, prefix: str) -> str:
         """Render the query of the relations in a relation's schema whose names begin with an unquoted prefix."""
