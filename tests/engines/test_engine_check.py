@@ -138,7 +138,7 @@ def test_a_signal_ends_it_and_the_schema_is_dropped(
                 assert started.poll() is None
             started.send_signal(number)
             out, err = started.communicate(timeout=60)
-            assert (started.returncode, out.strip(), err) == (130, "", "interrupted\n")
+            assert (started.returncode, out.strip(), err.strip()) == (130, "", "interrupted")
             assert schema not in schemas(session)
 
 
@@ -155,7 +155,8 @@ def test_a_schema_that_is_named_must_be_empty_and_stays(tmp_path: Path, target: 
             assert (refused.returncode, refused.stdout) == (2, "")
             assert f"the schema {named} is not empty: it has kept [FFT-300]" in refused.stderr
             session.execute(session.spelling.drop(relation, "table"))
-            ended = check(root, "--schema", named, "--only", "publish", "--only", "crashes")
+            claim = "crashes" if target.dsn is None else "kind-change"  # leaves records; leaves a view
+            ended = check(root, "--schema", named, "--only", claim, "--only", "names")
             assert ended.returncode == 0, ended.stderr
             assert f"in the scratch schema {named}" in ended.stdout
             assert named in schemas(session)

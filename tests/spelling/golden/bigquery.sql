@@ -92,6 +92,10 @@ drop view `shop`.`best_orders`;
 -- names beside a table that begin so
 select table_name from `shop`.INFORMATION_SCHEMA.TABLES where substr(table_name, 1, 13) = '_ff_stage_ord';
 
+-- grant all users to read a table: not spelled
+
+-- grants on a table: not spelled
+
 -- rename a table
 alter table `shop`.`_ff_stage_orders` rename to `gone`;
 

@@ -96,6 +96,10 @@ set search_path = '"shop","main"';
 -- names beside a table that begin so
 select table_name from information_schema.tables where table_schema = 'shop' and substr(table_name, 1, 13) = '_ff_stage_ord';
 
+-- grant all users to read a table: not spelled
+
+-- grants on a table: not spelled
+
 -- rename a table
 alter table "shop"."_ff_stage_orders" rename to "gone";
 

@@ -96,6 +96,12 @@ drop view "shop"."best_orders";
 -- names beside a table that begin so
 select table_name from information_schema.tables where table_schema = 'shop' and substr(table_name, 1, 13) = '_ff_stage_ord';
 
+-- grant all users to read a table
+grant select on "shop"."orders" to public;
+
+-- grants on a table
+select grantee, privilege_type from information_schema.table_privileges where table_schema = 'shop' and table_name = 'orders';
+
 -- rename a table
 alter table "shop"."_ff_stage_orders" rename to "gone";
 

@@ -94,6 +94,12 @@ drop view "SHOP"."BEST_ORDERS";
 -- names beside a table that begin so
 select table_name from information_schema.tables where table_schema = 'SHOP' and substr(table_name, 1, 13) = '_FF_STAGE_ORD';
 
+-- grant all users to read a table
+grant select on table "SHOP"."ORDERS" to role public;
+
+-- grants on a table
+select grantee, privilege_type from information_schema.table_privileges where table_schema = 'SHOP' and table_name = 'ORDERS';
+
 -- rename a table
 alter table "SHOP"."_FF_STAGE_ORDERS" rename to "GONE";
 
