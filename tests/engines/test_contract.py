@@ -12,6 +12,8 @@ from postgres_server import drop_schema, new_schema
 from sweeps import FACTOR
 from targets import Target
 
+from fft_core.engine_check.outcomes import BrokenClaimError
+from fft_core.engines.protocol import Session
 from fft_core.engines.spec import Full, No
 from fft_core.testing import LEVELS, EngineContract
 
@@ -64,6 +66,10 @@ class TestBigQuery(EngineContract):
 
     engine = "bigquery"
     levels = ALL
+
+    @pytest.mark.xfail(reason="the emulator's names ignore case, BigQuery's do not", raises=BrokenClaimError)
+    def test_names_are_folded_as_declared(self, session: Session) -> None:
+        super().test_names_are_folded_as_declared(session)
 
     @pytest.fixture
     def settings(self, bigquery_server: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
