@@ -15,7 +15,7 @@ from fft_core.engine_check.statements import after_each_statement, numbers, publ
 from fft_core.engines.protocol import RelationKind, Session
 from fft_core.errors import EngineError
 
-NAME = "ff_check_read"
+NAME, SOURCE = "ff_check_read", "ff_check_source"
 _STEPWISE = 2  # publishes with a read after each statement
 _FEWEST = 20  # rows of the first version; each version has one more
 _LEAST_PATIENCE, _MOST_PATIENCE = 0.1, 2.0  # seconds
@@ -45,10 +45,10 @@ class Version:
         """The answer of a reader who sees this version and nothing else."""
         return (self.rows, self.number, self.number)
 
-    @property
-    def query(self) -> str:
+    def query(self, source: str) -> str:
+        """Return the query of its rows, from a table with all whole numbers below a larger one."""
         more = f", i as {self.column}" if self.column else ""
-        return f"select i, {self.number} as n{more} from ({numbers(self.rows)}) as s"
+        return f"select i, {self.number} as n{more} from {source} where i < {self.rows}"
 
 
 class Reader:
@@ -123,14 +123,15 @@ def publish_under_readers(session: Session, versions: Sequence[Version]) -> str:
     """
     first, *others = versions
     stepwise, freely = others[:_STEPWISE], others[_STEPWISE:]
-    relation = publish(session, NAME, first.query, first.kind)
+    source = publish(session, SOURCE, numbers(2 * _FEWEST)).sql(session.spelling)
+    relation = publish(session, NAME, first.query(source), first.kind)
     query = f"select count(*), min(n), max(n) from {relation.sql(session.spelling)}"
     with Reader(session.for_thread(), query) as reader:
         with after_each_statement(session, reader.wait):
             for version in stepwise:
-                publish(session, NAME, version.query, version.kind)
+                publish(session, NAME, version.query(source), version.kind)
         for version in freely:
-            publish(session, NAME, version.query, version.kind)
+            publish(session, NAME, version.query(source), version.kind)
     if reader.errors:
         said = reader.errors[0].problem.message.partition("\n")[0]
         raise BrokenClaimError(f"{len(reader.errors)} of {_reads(reader)} failed: {said}")
