@@ -200,9 +200,7 @@ def _waited_for(body: StreamBody) -> str:
     options = body.source.options
     given = options.get("path") or options.get("topic")
     named = ", ".join(map(str, given)) if isinstance(given, tuple) else str(given)
-    return {"files": "a line in", "kafka": "a message of the topic", "s3": "an object at"}[
-        body.source.type
-    ] + f" {named}"
+    return f"{_AWAITED[body.source.type]} {named}"
 
 
 def write_batch(warehouse: Warehouse, increment: Increment, batch: StreamBatch) -> Written:

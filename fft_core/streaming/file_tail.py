@@ -6,13 +6,23 @@ import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from glob import glob
+from glob import escape, glob
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from fft_core.errors import StreamError
-from fft_core.streaming.records import BROKEN, Format, Record, Values, as_table, csv_reader, read_json, read_record
+from fft_core.streaming.records import (
+    BROKEN,
+    Format,
+    Record,
+    Values,
+    as_table,
+    csv_names,
+    csv_reader,
+    read_json,
+    read_record,
+)
 from fft_core.streaming.source import Backlog, Position
 
 if TYPE_CHECKING:
@@ -32,6 +42,7 @@ class _Mark:
         offset: The end of the last complete line that was read.
         head, tail: Digests of the first bytes, and of the bytes before the offset.
         begun: The number of times that this inode was truncated, by `copytruncate`.
+        named: The inode of the file when it was read first, if it is another now: that of a copy.
     """
 
     path: str
@@ -41,10 +52,11 @@ class _Mark:
     head: str = ""
     tail: str = ""
     begun: int = 0
+    named: int | None = None
 
     @property
     def partition(self) -> str:
-        return f"#{self.path}#{self.inode}.{self.begun}"
+        return f"#{self.path}#{self.inode if self.named is None else self.named}.{self.begun}"
 
     def matches(self, path: Path) -> bool:
         """Return whether a file begins with the bytes that were read."""
@@ -191,11 +203,15 @@ class FileTailSource:
     def _found(self) -> dict[str, os.stat_result]:
         found = dict[str, os.stat_result]()
         for pattern in self._patterns:
-            for path in sorted(glob(str(self._root / pattern), recursive=True)):  # noqa: PTH207 (of any root)
+            for path in sorted(glob(self._rooted(pattern), recursive=True)):  # noqa: PTH207 (of any root)
                 there = _stat(path)
                 if there is not None:
                     found[path] = there
         return found
+
+    def _rooted(self, pattern: str) -> str:
+        """Return a pattern below the root, whose own name may have letters that mean something in a pattern."""
+        return pattern if Path(pattern).is_absolute() else os.path.join(escape(str(self._root)), pattern)  # noqa: PTH118
 
     # --- lines --------------------------------------------------------------------------------------------------------
 
@@ -230,17 +246,7 @@ class FileTailSource:
         first = file.readline()
         if not first.endswith(b"\n"):
             return None, 0
-        try:
-            names = first.decode("utf-8-sig").rstrip("\r\n").split(self._delimiter)
-        except UnicodeDecodeError as error:
-            raise StreamError(f"{mark.path}: its first line is not UTF-8", code="FFT-801") from error
-        names = [name.strip().strip('"') for name in names]
-        if len(set(names)) < len(names) or not all(names):
-            hint = "Write the names as `header` of the source, and leave the first line out of the file."
-            raise StreamError(
-                f"{mark.path}: its first line is not one of names: {', '.join(names)}", hint=hint, code="FFT-801"
-            )
-        return csv_reader(names, self._delimiter), len(first)
+        return csv_reader(csv_names(first, self._delimiter, mark.path), self._delimiter), len(first)
 
 
 def _continued(mark: _Mark, beside: Mapping[tuple[int, int], Path], wanted: frozenset[Path]) -> Iterator[_Reading]:
@@ -252,7 +258,8 @@ def _continued(mark: _Mark, beside: Mapping[tuple[int, int], Path], wanted: froz
     copies = (path for path in beside.values() if path != there and mark.offset and mark.matches(path))
     copy = next(copies, None)
     if copy is not None and (identity := _identity(copy)):
-        yield _Reading(replace(mark, device=identity[0], inode=identity[1]), copy)
+        named = mark.inode if mark.named is None else mark.named
+        yield _Reading(replace(mark, device=identity[0], inode=identity[1], named=named), copy)
     if there in wanted:  # if another file has the inode by now, it is read only if it matches the patterns
         yield _Reading(_Mark(mark.path, mark.device, mark.inode, begun=mark.begun + 1), there)
 

@@ -22,6 +22,7 @@ from fft_core.streaming.sessions import TOUCHED_END, TOUCHED_START, Range, Sessi
 from fft_core.streaming.settings import SessionSettings
 from fft_core.streaming.source import BYTES, ERROR
 from fft_core.streaming.tables import StreamTables, add_index, columns_of
+from fft_core.streaming.types import later
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -297,7 +298,7 @@ def _minutes(times: Any) -> list[Range]:  # Any: an Arrow column
     import pyarrow.compute as pc
 
     minutes: list[Any] = pc.floor_temporal(times, unit="minute").unique().to_pylist()
-    return [(minute, minute + timedelta(minutes=1)) for minute in minutes if minute is not None]
+    return [(minute, later(minute, timedelta(minutes=1))) for minute in minutes if minute is not None]
 
 
 def _count(engine: Session, relation: Relation) -> int:

@@ -12,7 +12,7 @@ from fft_core.engines.spec.registry import installed_specs
 from fft_core.engines.spec.written_sql import read_aggregate, type_problem
 from fft_core.errors import Location, Problem
 from fft_core.names import STREAM_SUFFIX, model_name
-from fft_core.names.sessions import taken_key, taken_measures
+from fft_core.names.sessions import reserved_names, taken_key, taken_measures
 from fft_core.project.model import (
     Incremental,
     Materialization,
@@ -73,6 +73,11 @@ def _model(name: str, path: Path, shape: StreamShape, settings: Settings, readin
 
 def _problems(shape: StreamShape, file: YamlFile, engine: str) -> Iterator[Problem]:
     """Find the types and measures that are wrong in any database of an engine."""
+    times, ids = ([name] if name else [] for name in (shape.event_time, shape.event_id))
+    named = {"key": shape.key, "event_time": times, "event_id": ids, "measures": shape.measures}
+    for setting, name, message in reserved_names({**named, "columns": shape.columns}):
+        where = file.location((setting, name) if setting in ("measures", "columns") else (setting,))
+        yield Problem(message, where, "Use another name; rename it in the events.", code="FFT-804")
     specs = installed_specs()
     dialect = specs[engine].dialect if engine in specs else ""
     for name, kind in shape.columns.items():
