@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -206,10 +206,8 @@ def _behind(engine: Session, source: Source, now: Position, then: Position) -> s
 
 def _still_there(source: Source, position: Position) -> Collection[str]:
     """Return the partitions of a position that the source still has: a file may be gone."""
-    try:
+    with suppress(StreamError):  # messages at this position were deleted, but their partition is there
         position = source.poll(position, 0)[1]
-    except StreamError:
-        pass  # messages at this position were deleted, but their partition is there
     return source.offsets(position)
 
 

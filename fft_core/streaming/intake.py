@@ -72,7 +72,7 @@ class Intake:
 
 
 def with_meta(frame: pa.Table) -> pa.Table:
-    """Return a frame with the columns that a source adds, as far as it lacks them. Raises StreamError for other types."""
+    """Return a frame with the columns that a source adds, as far as it lacks them. Raises StreamError."""
     import pyarrow as pa
 
     rows, table = frame.num_rows, frame

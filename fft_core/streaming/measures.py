@@ -83,7 +83,7 @@ def _quote_columns(tree: object, name: str, text: str, columns: Sequence[str]) -
         column.set("table", None)
 
 
-def _end(found: object, by: str, dialect: str) -> exp.Expression:
+def _end(found: object, by: str, dialect: str) -> exp.Expr:
     """Return `first(x)` or `last(x)`, with its filter, as the value of an event."""
     import sqlglot
     from sqlglot import exp
@@ -114,7 +114,7 @@ def _ordered(found: object, by: str, dialect: str) -> object | None:
     return sqlglot.parse_one(f"{text[:-1]} order by {order})", dialect=dialect) if text.endswith(")") else None
 
 
-def _sql(tree: exp.Expression, dialect: str) -> str:
+def _sql(tree: exp.Expr, dialect: str) -> str:
     from sqlglot import ErrorLevel
 
     return tree.sql(dialect=dialect, unsupported_level=ErrorLevel.IGNORE)  # the database says what it does not know

@@ -70,7 +70,8 @@ def csv_names(line: bytes, delimiter: str, place: str) -> tuple[str, ...]:
         StreamError: it is not a line of names; `place` is the file.
     """
     try:
-        rows = list(csv.reader([line.decode("utf-8-sig").rstrip("\r\n")], delimiter=delimiter, strict=True))
+        text = line.decode("utf-8-sig").rstrip("\r\n")
+        rows = list(csv.reader([text], delimiter=delimiter, strict=True, skipinitialspace=True))
     except UnicodeDecodeError as error:
         raise StreamError(f"{place}: its first line is not UTF-8", code="FFT-801") from error
     except BROKEN as error:

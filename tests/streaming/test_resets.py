@@ -1,0 +1,74 @@
+"""A reset takes back only the events that the source still has: others could not be read again."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from targets import Target
+from test_stream_models import SESSIONS, Shop, click, reset
+
+from fft_core.build.stream_upkeep import stream_named, stream_status
+
+
+@pytest.fixture
+def shop(tmp_path: Path, target: Target) -> Iterator[Shop]:
+    with target.profile(str(tmp_path / "db.duckdb")) as profile:
+        shop = Shop(tmp_path / "shop", profile)
+        shop.write({"models/visits.ff.yml": SESSIONS.replace("    event_id: id\n", "")})
+        yield shop
+
+
+def position_of(shop: Shop) -> str:
+    with shop.run() as run:
+        status = stream_status(run.sessions.of_thread(), stream_named(run.project, "visits"))
+        return json.dumps(status.to_json()["position"])
+
+
+def test_a_reset_to_the_present_position_changes_nothing_if_a_file_is_gone(shop: Shop) -> None:
+    shop.click(click(0), click(10), click(100), file="old.jsonl")
+    shop.click(click(200))
+    shop.build()
+    (shop.root / "clicks" / "old.jsonl").unlink()
+    shop.click(click(300))
+    shop.build()
+    before = shop.visits()
+    assert len(before) == 4
+    reset(shop, position_of(shop))
+    shop.build()
+    assert shop.visits() == before
+
+
+def test_a_reset_leaves_the_events_of_a_file_that_is_gone_since_then(shop: Shop) -> None:
+    shop.click(click(0), file="old.jsonl")
+    shop.click(click(200))
+    shop.build()
+    then = position_of(shop)
+    shop.click(click(20), file="old.jsonl")
+    shop.click(click(210))
+    shop.build()
+    before = shop.visits()
+    (shop.root / "clicks" / "old.jsonl").unlink()
+    reset(shop, then)
+    assert sorted(shop.rows("id", "visits__events")) == [("a0",), ("a20",), ("a200",)]
+    shop.build()
+    assert shop.visits() == before
+
+
+def test_a_reset_after_a_file_was_copied_and_truncated(shop: Shop) -> None:
+    shop.click(click(0), click(10))
+    shop.build()
+    then, log = position_of(shop), shop.root / "clicks" / "a.jsonl"
+    shop.click(click(20))
+    shutil.copyfile(log, log.with_name("a.jsonl.1"))
+    log.write_text("")
+    shop.click(click(200))
+    shop.build()
+    before = shop.visits()
+    for position in (position_of(shop), then):
+        reset(shop, position)
+        shop.build()
+        assert shop.visits() == before
