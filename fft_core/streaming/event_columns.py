@@ -37,10 +37,10 @@ def note_column(name: str, places: Iterable[int], errors: list[str | None]) -> N
 def storable(batch: pa.Table, needed: Sequence[str], errors: list[str | None]) -> pa.Table:
     """Return a batch with the columns that a table can store; note errors for the records that have others.
 
-    Names that differ only in case are one column, because most databases read them as one: it has the name that
-    `needed` has, or else the first one. A record with values in two of them is a bad one.
+    Names that differ only in case are one column, because most databases read them as one: it has the name in
+    `needed`, or else the first one. A record with values in two of them is a bad one.
     """
-    alike, own = dict[str, list[str]](), set(needed)
+    alike, own = dict[str, list[str]](), {name.lower(): name for name in needed}
     for name in batch.column_names:
         if name in META:
             continue
@@ -49,10 +49,13 @@ def storable(batch: pa.Table, needed: Sequence[str], errors: list[str | None]) -
             batch = batch.drop_columns([name])
         else:
             alike.setdefault(name.lower(), []).append(name)
-    for names in alike.values():
+    for key, names in alike.items():
+        name = own.get(key, names[0])
         if len(names) > 1:
-            names.sort(key=lambda name: name not in own)
+            names.sort(key=lambda one: one != name)
             batch = _as_one(batch, names, errors)
+        if names[0] != name:
+            batch = batch.rename_columns([name if one == names[0] else one for one in batch.column_names])
     return batch
 
 

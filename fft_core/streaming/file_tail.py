@@ -22,6 +22,7 @@ from fft_core.streaming.records import (
     csv_reader,
     read_json,
     read_record,
+    refuse_csv,
 )
 from fft_core.streaming.source import Backlog, Position
 
@@ -115,6 +116,9 @@ class FileTailSource:
             )
         given = [path] if isinstance(path, str | os.PathLike) else path
         self._patterns = tuple(os.fspath(one) for one in given)
+        if not all(self._patterns) or not self._patterns:
+            raise StreamError("a stream of files needs a path, or several", hint="As in logs/*.jsonl.", code="FFT-804")
+        refuse_csv(header, delimiter)
         self._format, self._header, self._delimiter = format, tuple(header or ()), delimiter
         self._root = Path(root or ".")
 
@@ -203,6 +207,9 @@ class FileTailSource:
     def _found(self) -> dict[str, os.stat_result]:
         found = dict[str, os.stat_result]()
         for pattern in self._patterns:
+            if Path(self._root, pattern).is_dir():
+                hint = f"Write {pattern.rstrip('/')}/*.{self._format}, or another pattern of files."
+                raise StreamError(f"{pattern} is a folder, and not a file", hint=hint, code="FFT-804")
             for path in sorted(glob(self._rooted(pattern), recursive=True)):  # noqa: PTH207 (of any root)
                 there = _stat(path)
                 if there is not None:

@@ -153,7 +153,7 @@ def take_again(kept: pa.Table, rules: EventRules) -> tuple[pa.Table, pa.Table]:
 def _refuse_no_time(batch: pa.Table, rules: EventRules) -> None:
     """Raise StreamError if no record has the column `event_time`: a wrong name would make all records bad ones."""
     names = [name for name in batch.column_names if name not in META]
-    if rules.event_time is not None and rules.event_time not in names:
+    if rules.event_time is not None and rules.event_time.lower() not in {name.lower() for name in names}:
         raise StreamError(
             f"no event has the event_time {rules.event_time!r}", hint=nearest(rules.event_time, names), code="FFT-804"
         )

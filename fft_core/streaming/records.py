@@ -10,6 +10,7 @@ from datetime import date, time
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from fft_core.errors import StreamError
+from fft_core.names.csv_columns import csv_problem
 from fft_core.names.nesting import DEEPEST, is_too_deep
 from fft_core.streaming.event_columns import cannot_be_stored, note_column
 from fft_core.streaming.source import BYTES, ERROR, OFFSET, PARTITION
@@ -63,6 +64,12 @@ def read_json(raw: bytes) -> Values:
     return value
 
 
+def refuse_csv(header: Sequence[str] | None, delimiter: str) -> None:
+    """Raise StreamError for names or a delimiter that CSV cannot have."""
+    if problem := csv_problem(header, delimiter):
+        raise StreamError(problem, code="FFT-804")
+
+
 def csv_names(line: bytes, delimiter: str, place: str) -> tuple[str, ...]:
     """Return the names of columns that the first line of a CSV file has.
 
@@ -71,7 +78,7 @@ def csv_names(line: bytes, delimiter: str, place: str) -> tuple[str, ...]:
     """
     try:
         text = line.decode("utf-8-sig").rstrip("\r\n")
-        rows = list(csv.reader([text], delimiter=delimiter, strict=True, skipinitialspace=True))
+        rows = list(csv.reader([text], delimiter=delimiter, strict=True, skipinitialspace=delimiter != " "))
     except UnicodeDecodeError as error:
         raise StreamError(f"{place}: its first line is not UTF-8", code="FFT-801") from error
     except BROKEN as error:
@@ -87,7 +94,7 @@ def csv_reader(header: Sequence[str], delimiter: str = ",") -> Callable[[bytes],
     """Return a reader of one line of a CSV file; it raises ValueError for a line with more or fewer values."""
 
     def read(raw: bytes) -> Values:
-        rows = list(csv.reader([raw.decode("utf-8")], delimiter=delimiter, strict=True))
+        rows = list(csv.reader([raw.decode("utf-8-sig")], delimiter=delimiter, strict=True))
         cells = rows[0] if rows else []
         if len(cells) != len(header):
             raise ValueError(f"it has {len(cells)} values for {len(header)} columns")

@@ -12,7 +12,16 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from fft_core.errors import StreamError
 from fft_core.streaming.event_columns import note_column
-from fft_core.streaming.records import Record, Values, as_table, csv_names, csv_reader, read_json, read_record
+from fft_core.streaming.records import (
+    Record,
+    Values,
+    as_table,
+    csv_names,
+    csv_reader,
+    read_json,
+    read_record,
+    refuse_csv,
+)
 from fft_core.streaming.source import BYTES, ERROR, META, OFFSET, PARTITION, Backlog, Position
 
 if TYPE_CHECKING:
@@ -112,6 +121,7 @@ class S3Source:
         if not re.fullmatch(r"s3://[^/]+/.+", path):
             raise StreamError(f"{path!r} is not a path of S3", hint="As in s3://bucket/clicks/*.jsonl.", code="FFT-804")
         self._path, self._format, self._grace = path, format, timedelta(seconds=grace)
+        refuse_csv(header, delimiter)
         self._header, self._delimiter = tuple(header or ()), delimiter
         options: dict[str, Any] = {"region": region} if region else {}
         if endpoint:

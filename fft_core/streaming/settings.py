@@ -10,8 +10,9 @@ from datetime import timedelta
 from typing import Literal, TypeAlias
 
 from fft_core.engines.spec.spelling import Spelling
-from fft_core.engines.spec.written_sql import read_aggregate, type_problem
+from fft_core.engines.spec.written_sql import event_time_problem, read_aggregate, type_problem
 from fft_core.errors import StreamError
+from fft_core.names.csv_columns import twice
 from fft_core.names.sessions import reserved_names, taken_key, taken_measures
 
 Writing: TypeAlias = Literal["api", "model"]
@@ -86,6 +87,9 @@ def refuse_settings(settings: SessionSettings, dialect: str) -> None:
     for setting, name, message in reserved_names({**named, "columns": settings.columns}):
         hint = "Use another name; rename it in the events."
         raise StreamError(message, hint=hint, keys=(setting, name), code="FFT-804")
+    for setting, names in (("key", settings.key), ("columns", settings.columns)):
+        if again := twice(names):
+            raise StreamError(f"{setting}: {again!r} occurs twice", keys=(setting, again), code="FFT-804")
     if taken := taken_key(settings.key):
         raise StreamError(taken, hint="Rename it in the events, or in their source.", keys=("key",), code="FFT-804")
     taken_names = taken_measures(settings.key, settings.measures)
@@ -101,6 +105,8 @@ def refuse_settings(settings: SessionSettings, dialect: str) -> None:
     for name, kind in settings.columns.items():
         if problem := type_problem(kind, dialect):
             raise StreamError(f"columns: {name}: {problem[0]}", hint=problem[1], keys=("columns", name), code="FFT-804")
+        if name.lower() == settings.event_time.lower() and (said := event_time_problem(kind)):
+            raise StreamError(f"columns: {name}: {said}", keys=("columns", name), code="FFT-804")
 
 
 def table_settings(columns: Mapping[str, str]) -> str:
