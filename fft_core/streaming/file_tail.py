@@ -6,8 +6,8 @@ import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from glob import escape, glob
-from itertools import islice
+from glob import escape, glob, has_magic
+from itertools import islice, takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -188,6 +188,7 @@ class FileTailSource:
 
     def _readings(self, known: Sequence[_Mark]) -> list[_Reading]:
         """Find all files to read: known ones, even if they were moved, then new ones, the oldest first."""
+        self._refuse_absent(known)
         found = self._found()
         beside = _beside({str(self._root / mark.path) for mark in known}, found) if known else {}
         known_paths = frozenset(map(Path, found))
@@ -203,6 +204,18 @@ class FileTailSource:
                 shown = os.path.relpath(path, self._root) if not _is_absolute(self._patterns) else path
                 readings.append(_Reading(_Mark(shown, there.st_dev, there.st_ino), Path(path)))
         return readings
+
+    def _refuse_absent(self, known: Sequence[_Mark]) -> None:
+        """Raise StreamError if a folder of known files is gone: if it came back, they would be read once more."""
+        for pattern in self._patterns:
+            folder = _folder_of(self._root / pattern)
+            there = [mark for mark in known if (self._root / mark.path).is_relative_to(folder)]
+            if there and not folder.is_dir():
+                raise StreamError(
+                    f"the folder {folder} is gone, with {len(there)} files that were read",
+                    hint="Is it on a disk that is not mounted? If it is gone for good, make an empty one.",
+                    code="FFT-801",
+                )
 
     def _found(self) -> dict[str, os.stat_result]:
         found = dict[str, os.stat_result]()
@@ -335,6 +348,12 @@ def _stat(path: str) -> os.stat_result | None:
 def _identity(path: Path) -> tuple[int, int] | None:
     there = _stat(str(path))
     return (there.st_dev, there.st_ino) if there else None
+
+
+def _folder_of(pattern: Path) -> Path:
+    """Return the folder of a pattern, up to the first part with a special letter."""
+    parts = list(takewhile(lambda part: not has_magic(part), pattern.parts[:-1]))
+    return Path(*parts)
 
 
 def _is_absolute(patterns: Sequence[str]) -> bool:

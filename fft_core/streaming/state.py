@@ -20,9 +20,9 @@ from fft_core.engines.protocol import ColumnType, Session
 from fft_core.engines.spec.spelling import TypeWord
 from fft_core.errors import BusyError, StateError, StatementError
 from fft_core.names import Relation
+from fft_core.names.streams import STATE
 from fft_core.streaming.source import Position
 
-TABLE = "_ff_stream"
 LEASE = timedelta(minutes=2)  # a writer on another machine counts as alive for this time after its last batch
 _COLUMNS: Mapping[str, TypeWord] = {
     "relation": "text",
@@ -111,7 +111,7 @@ class StreamState:
 
 def place_of_state(target: Relation) -> Relation:
     """Return the table with the state of a stream: beside its rows, so that one transaction writes both."""
-    return target.named(TABLE)
+    return target.named(STATE)
 
 
 def read_state(engine: Session, target: Relation) -> StreamState | None:

@@ -263,3 +263,33 @@ def test_a_copied_and_truncated_file_keeps_the_name_of_its_partition(tmp_path: P
     assert reader.read == [1, 2, 3]
     assert before in reader.offsets
     assert len(reader.offsets) == 3
+
+
+def test_a_folder_that_is_gone_for_a_while(tmp_path: Path) -> None:
+    folder, reader = tmp_path / "logs", Reader("logs/*/*.jsonl", tmp_path)
+    for day in ("1", "2"):
+        (folder / day).mkdir(parents=True)
+        (folder / day / "a.jsonl").write_text(line(int(day)))
+    reader.poll()
+    shutil.rmtree(folder / "1")  # old days may be removed
+    reader.poll()
+    folder.rename(tmp_path / "elsewhere")
+    with pytest.raises(StreamError, match=r"the folder .*logs is gone, with 1 files that were read"):
+        reader.poll()
+    (tmp_path / "elsewhere").rename(folder)
+    reader.poll()
+    assert sorted(reader.read) == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"path": []}, "needs a path"),
+        ({"path": ""}, "needs a path"),
+        ({"path": "a", "format": "csv", "delimiter": "\n"}, "delimiter: "),
+        ({"path": "a", "format": "csv", "header": ["a", "A"]}, "header: 'A' occurs twice"),
+    ],
+)
+def test_options_that_cannot_be_used(options: dict[str, Any], said: str) -> None:
+    with pytest.raises(StreamError, match=said):
+        FileTailSource(**options)
