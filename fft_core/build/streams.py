@@ -384,6 +384,9 @@ def _table(warehouse: Warehouse, increment: Increment, batch: StreamBatch, intak
             columns = engine.columns(engine.spelling.select_all(stage.place))
             return Written(stage.place, columns, _count(engine, stage.place), (), counts)
         written = write_increment(warehouse, increment, query)
+    kept = written.row_count if place is None else written.changes.get("delta_rows")
+    if body.event_id and not body.key and kept is not None:  # events that are in the table already were left out
+        counts = {**counts, "events": kept, "duplicates": counts["events"] - kept}
     return replace(written, changes={**written.changes, **counts}, is_unchanged=False)
 
 

@@ -97,8 +97,9 @@ class SessionSink:
             try:
                 self.engine.execute(statement)
             except StatementError as error:
-                hint = "If a view reads that table: drop the view, and create it again after this batch."
-                message = f"the columns of {self.tables.events} cannot be changed: {error.problem.message}"
+                hint = None if fit.is_new else "If a view reads it: drop the view, and create it again after this batch."
+                what = "cannot be created" if fit.is_new else "cannot get other columns"
+                message = f"the table {self.tables.events} {what}: {error.problem.message}"
                 raise StreamError(message, hint=hint, code="FFT-806") from error
         if fit.is_new:
             names = [column.name for column in columns_of(self.engine, self.tables.events)]

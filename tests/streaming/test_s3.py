@@ -172,9 +172,10 @@ def test_an_object_that_appears_before_one_that_was_read_in_part(store: Store) -
     source = store.source()
     batch, position = source.poll({}, 4)
     store.lines("clicks/a.jsonl", range(100, 103), NOW - timedelta(minutes=1))
-    read = batch.column("n").to_pylist()
-    while (batch := source.poll(position, 4))[0].num_rows:
-        read, position = read + batch[0].column("n").to_pylist(), batch[1]
+    read: list[Any] = []
+    while batch.num_rows:
+        read += batch.column("n").to_pylist()
+        batch, position = source.poll(position, 4)
     assert sorted(read) == [*range(10), *range(100, 103)]
 
 
