@@ -208,7 +208,9 @@ def _still_there(source: Source, position: Position) -> Collection[str]:
     """Return the partitions of a position that the source still has: a file may be gone."""
     with suppress(StreamError):  # messages at this position were deleted, but their partition is there
         position = source.poll(position, 0)[1]
-    return source.offsets(position)
+    with suppress(StreamError):
+        return source.offsets(position)
+    return ()  # a position of the topic before
 
 
 def _take_back(engine: Session, tables: StreamTables, where: str) -> None:

@@ -24,7 +24,7 @@ from fft_core.streaming.records import (
     read_record,
     refuse_csv,
 )
-from fft_core.streaming.source import Backlog, Position
+from fft_core.streaming.source import Backlog, Position, is_count
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -54,6 +54,11 @@ class _Mark:
     tail: str = ""
     begun: int = 0
     named: int | None = None
+
+    def __post_init__(self) -> None:
+        numbers = (self.device, self.inode, self.offset, self.begun, self.named or 0)
+        if not all(map(is_count, numbers)) or not all(isinstance(t, str) for t in (self.path, self.head, self.tail)):
+            raise TypeError("a value of the position has another type")
 
     @property
     def partition(self) -> str:

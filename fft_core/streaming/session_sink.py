@@ -97,7 +97,9 @@ class SessionSink:
             try:
                 self.engine.execute(statement)
             except StatementError as error:
-                hint = None if fit.is_new else "If a view reads it: drop the view, and create it again after this batch."
+                hint = (
+                    None if fit.is_new else "If a view reads it: drop the view, and create it again after this batch."
+                )
                 what = "cannot be created" if fit.is_new else "cannot get other columns"
                 message = f"the table {self.tables.events} {what}: {error.problem.message}"
                 raise StreamError(message, hint=hint, code="FFT-806") from error

@@ -12,6 +12,8 @@ from targets import Target
 from test_stream_models import SESSIONS, Shop, click, reset
 
 from fft_core.build.stream_upkeep import stream_named, stream_status
+from fft_core.errors import RequestError, StreamError
+from fft_core.streaming import KafkaSource
 
 
 @pytest.fixture
@@ -72,3 +74,39 @@ def test_a_reset_after_a_file_was_copied_and_truncated(shop: Shop) -> None:
         reset(shop, position)
         shop.build()
         assert shop.visits() == before
+
+
+@pytest.mark.parametrize(
+    "mark",
+    [
+        {"path": 5, "device": 1, "inode": 1},
+        {"path": "clicks/a.jsonl", "device": 1, "inode": 1, "offset": "7"},
+        {"path": "clicks/a.jsonl", "device": 1, "inode": 1, "offset": 1.5},
+        {"path": "clicks/a.jsonl", "device": 1, "inode": 1, "offset": -7},
+        {"path": "clicks/a.jsonl", "device": 1, "inode": 1, "offset": 7, "head": 5},
+    ],
+    ids=str,
+)
+def test_a_position_whose_values_have_other_types_is_refused(tmp_path: Path, mark: dict[str, object]) -> None:
+    shop = Shop(tmp_path, f"dev: {{engine: duckdb, duckdb: {{path: {tmp_path}/db.duckdb}}}}\n")
+    shop.click(click(0))
+    shop.build()
+    with pytest.raises(RequestError, match=r"this is not a position of files") as caught:
+        reset(shop, json.dumps({"files": [mark]}))
+    assert caught.value.code == "FFT-803"
+    assert shop.visits()[0][3] == 1
+
+
+@pytest.mark.parametrize(
+    ("position", "said"),
+    [
+        ({"topic": "orders", "offsets": {"0": 5}}, "this is a position of the topic 'orders'"),
+        ({"topic": "clicks", "offsets": {"0": -5}}, "this is not a position of a topic"),
+        ({"topic": "clicks", "offsets": {"0": 1.5}}, "this is not a position of a topic"),
+        ({"topic": "clicks", "offsets": {"0": "5"}}, "this is not a position of a topic"),
+    ],
+)
+def test_a_position_of_another_topic_is_refused(position: dict[str, object], said: str) -> None:
+    pytest.importorskip("confluent_kafka")
+    with pytest.raises(StreamError, match=said):
+        KafkaSource("127.0.0.1:1", "clicks").offsets(position)
