@@ -17,7 +17,7 @@ from fft_core.project.model import Model, Project, Sink
 from fft_core.streaming.retake import EVERYTHING
 from fft_core.streaming.settings import settings_change
 from fft_core.streaming.source import OFFSET, PARTITION, Backlog, Position, Source
-from fft_core.streaming.state import StreamState, held_state, read_state, write_state
+from fft_core.streaming.state import StreamState, held_state, place_of_state, read_state, remove_unreadable, write_state
 from fft_core.streaming.tables import StreamTables
 from fft_core.streaming.types import read_time
 from fft_core.warehouse.warehouse import Warehouse
@@ -141,6 +141,9 @@ def reset_stream(warehouse: Warehouse, model: Model, to: str) -> Position:
         _refuse_lost_rows(model, to)
         warehouse.ensure_schema(target)
         with engine.turn(), engine.transaction():
+            if to == "earliest":
+                engine.hold(place_of_state(target))
+                remove_unreadable(engine, target)
             before = held_state(engine, target)
             state = before or StreamState()
             if to == "earliest":

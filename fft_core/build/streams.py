@@ -272,9 +272,9 @@ def _retaken(
         return state, 0
     if increment.is_first and batch.before is not None and batch.before.settings is None:  # kept by an older version
         change = SettingsChange(EVERYTHING, frozenset(body.columns))
-    return Retake(session_sink(engine, increment.relation, model), rules_of(body), change, body.max_dead_share).run(
-        state, now
-    )
+    sink = session_sink(engine, increment.relation, model)
+    sink.refuse_lost_events(state.counts.get("events", 0))
+    return Retake(sink, rules_of(body), change, body.max_dead_share).run(state, now)
 
 
 def _identity(model: Model) -> list[str]:

@@ -90,6 +90,15 @@ class SessionSink:
         counts["dead"] += bury(self.engine, self.tables, dead, now)
         return counts
 
+    def refuse_lost_events(self, kept: int) -> None:
+        """Raise StreamError if events were kept, and their table is gone: sessions would be made from others alone."""
+        if kept and self.tables.events not in self.engine.inspect([self.tables.events]):
+            raise StreamError(
+                f"the {kept} events of {self.tables.target} are gone: {self.tables.events} does not exist",
+                hint="To read all again: fft stream reset --to earliest.",
+                code="FFT-803",
+            )
+
     def fitted(self, events: pa.Table) -> Fitted:
         """Return events with the types of their table, after the table was created or its columns were changed."""
         fit = fitted(self.engine, self.tables.events, events, self.policy)

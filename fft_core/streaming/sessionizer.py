@@ -205,6 +205,7 @@ class StreamSessionizer:
                     hint = "Let `fft stream run` finish it: until then, the sessions are not those of the events kept."
                     raise StreamError(f"{target} is being read again after a reset", hint=hint)
                 state, bad = self._retaken(state, now)
+                self._sink.refuse_lost_events(state.counts.get("events", 0))
                 intake = take_in(batch, self._rules, state, now, takes_nul=engine.spelling.takes_nul)
                 counts = self._applied(intake, state, now)
                 refuse_dead_share(counts["dead"], intake.given, self._share)

@@ -12,7 +12,7 @@ from targets import Target
 from test_stream_models import SESSIONS, Shop, click, reset
 
 from fft_core.build.stream_upkeep import stream_named, stream_status
-from fft_core.errors import RequestError, StreamError
+from fft_core.errors import RequestError, StateError, StreamError
 from fft_core.streaming import KafkaSource
 
 
@@ -110,3 +110,46 @@ def test_a_position_of_another_topic_is_refused(position: dict[str, object], sai
     pytest.importorskip("confluent_kafka")
     with pytest.raises(StreamError, match=said):
         KafkaSource("127.0.0.1:1", "clicks").offsets(position)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "position = '['",
+        "position = '[]'",
+        "counts = '5'",
+        'partitions = \'{"a": ["x", "y"]}\'',
+        "holder = '{}'",
+        "settings = '{}'",
+        "updated_at = null",
+    ],
+)
+def test_a_reset_replaces_a_position_that_another_program_has_changed(shop: Shop, change: str) -> None:
+    shop.click(click(0))
+    shop.build()
+    with shop.run() as run:
+        run.sessions.of_thread().engine.execute(
+            f"update {run.sessions.of_thread().relation('_ff_stream')} set {change}"
+        )
+    shop.click(click(10))
+    with pytest.raises(StateError, match=r"the position of .* cannot be read") as caught:
+        shop.build()
+    assert "`fft stream reset --to earliest` replaces it" in str(caught.value)
+    reset(shop, "earliest")
+    shop.build()
+    assert [row[3] for row in shop.visits()] == [2]
+
+
+def test_events_that_somebody_has_dropped_are_an_error(shop: Shop) -> None:
+    shop.click(click(0))
+    shop.build()
+    with shop.run() as run:
+        warehouse = run.sessions.of_thread()
+        warehouse.engine.execute(f"drop table {warehouse.relation('visits__events').sql(warehouse.engine.spelling)}")
+    shop.click(click(10))
+    with pytest.raises(StreamError, match=r"the 1 events of .*visits are gone: .*visits__events does not exist"):
+        shop.build()
+    assert [row[3] for row in shop.visits()] == [1]
+    reset(shop, "earliest")
+    shop.build()
+    assert [row[3] for row in shop.visits()] == [2]
