@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal, Self, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -45,20 +45,15 @@ Patterns: TypeAlias = Annotated[
 ]
 
 
-class CsvShape(Shape):
-    """The settings of CSV, in files or objects."""
-
-    @model_validator(mode="after")
-    def _is_csv(self) -> Self:
-        header, delimiter = getattr(self, "header", None), getattr(self, "delimiter", ",")
-        if getattr(self, "format", None) != "csv" and self.model_fields_set & {"header", "delimiter"}:
-            raise ValueError("header and delimiter are for format csv")
-        if problem := csv_problem(header, delimiter):
-            raise ValueError(problem)
-        return self
+def _refuse_csv(source: FilesShape | S3Shape) -> None:
+    """Raise ValueError for settings of CSV that are wrong, or have no effect."""
+    if source.format != "csv" and source.model_fields_set & {"header", "delimiter"}:
+        raise ValueError("header and delimiter are for format csv")
+    if problem := csv_problem(source.header, source.delimiter):
+        raise ValueError(problem)
 
 
-class FilesShape(CsvShape):
+class FilesShape(Shape):
     """Files that are appended to."""
 
     type: Literal["files"]
@@ -71,6 +66,11 @@ class FilesShape(CsvShape):
     """The names of the columns of a CSV, if the files have no line of them."""
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
     """The character between the fields of a CSV."""
+
+    @model_validator(mode="after")
+    def _is_csv(self) -> FilesShape:
+        _refuse_csv(self)
+        return self
 
 
 class EnvironmentShape(Shape):
@@ -105,7 +105,7 @@ class KafkaShape(Shape):
         return self
 
 
-class S3Shape(CsvShape):
+class S3Shape(Shape):
     """Objects of a store with the S3 protocol."""
 
     type: Literal["s3"]
@@ -124,6 +124,11 @@ class S3Shape(CsvShape):
     """The names of the columns of a CSV, if the objects have no line of them."""
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
     """The character between the fields of a CSV."""
+
+    @model_validator(mode="after")
+    def _is_csv(self) -> S3Shape:
+        _refuse_csv(self)
+        return self
 
 
 class StreamShape(ModelConfigShape):
