@@ -70,6 +70,7 @@ def make_app(
 ) -> FastAPI:
     """Return an app; `settings` are those of the variables if None. Raises FftError."""
     from fft_serve.builds.endpoints import add_build_routes
+    from fft_serve.builds.face import refuse_no_queue
     from fft_serve.openapi import add_document_routes
     from fft_serve.routes import add_routes
 
@@ -77,6 +78,8 @@ def make_app(
     variables = project_variables(root, env, variables)
     settings = settings or read_settings(variables)
     _begin_sentry(settings)
+    if settings.dagster_url is not None:
+        refuse_no_queue()
     state = State(root, env, settings, variables)
     service = Service(state, Gate(settings.tokens_file(root), settings), settings)
 

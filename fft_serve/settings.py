@@ -58,6 +58,7 @@ class ServeSettings(BaseSettings):
     build_select: str = ""
     builds: int = Field(default=1, ge=1)
     build_jobs: int | None = Field(default=None, ge=1)
+    dagster_url: Annotated[str, Field(pattern=r"^https?://[^\s/]+(/.*)?$")] | None = None
 
     @field_validator("cors_origins", mode="before")
     @classmethod

@@ -93,7 +93,7 @@ def _nodes(project: Project, logs: Sequence[Any]) -> tuple[dict[str, RunStatus],
         if name is None:
             continue
         if event.is_step_failure:
-            found[name], errors[name] = _failure(event.step_failure_data)
+            found[name], errors[name] = failure_of(event.step_failure_data)
         elif event.is_step_skipped:
             found[name] = "skipped"
         elif event.event_type is dg.DagsterEventType.ASSET_MATERIALIZATION:
@@ -104,7 +104,7 @@ def _nodes(project: Project, logs: Sequence[Any]) -> tuple[dict[str, RunStatus],
     return found, errors
 
 
-def _failure(data: Any) -> tuple[RunStatus, str]:
+def failure_of(data: Any) -> tuple[RunStatus, str]:
     """Return the status of a node that failed, and the message."""
     told = data.user_failure_data  # of an error of FFT
     if told is not None and "exit_code" in told.metadata:

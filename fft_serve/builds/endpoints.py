@@ -50,6 +50,7 @@ class BuildEndpoints:
         self._service = service
         self._store = BuildStore(service.settings.state_folder(service.state.root))
         self._launcher = Launcher(service.state, self._store)
+        self._launcher.resume()
         self._history = History(self._store, service.state.root)
 
     async def begin(self, request: Request) -> Response:

@@ -107,7 +107,15 @@ class Launcher:
             self._start(build)
         return build
 
-    def _start(self, build: Build) -> None:
+    def resume(self) -> None:
+        """Follow the runs of workers again whose followers were lost, as by a restart of this machine."""
+        if self._state.settings.dagster_url is None:
+            return
+        for build in self._store.all():
+            if build.status() == "lost":
+                self._start(build, resumes=True)
+
+    def _start(self, build: Build, *, resumes: bool = False) -> None:
         state = self._state
         order = {
             "folder": str(build.folder),
@@ -116,9 +124,11 @@ class Launcher:
             "engine": state.engine,
             "allowed": state.settings.build_select,
             "jobs": state.settings.build_jobs,
+            "dagster_url": state.settings.dagster_url,
+            "resumes": resumes,
             "variables": dict(state.variables),
         }
-        with (build.folder / "log").open("wb") as log:
+        with (build.folder / "log").open("ab") as log:
             child = subprocess.Popen(
                 [sys.executable, "-m", "fft_serve.builds.child"],
                 stdin=subprocess.PIPE,

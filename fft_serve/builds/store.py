@@ -60,9 +60,23 @@ class Build:
         if events and events[-1]["event"] == "ended":
             return str(events[-1]["status"])
         if is_alive:
-            return "running"
+            said = {event["event"] for event in events}
+            return "queued" if "run_queued" in said and "run_started" not in said else "running"
         age = datetime.now(UTC) - datetime.fromisoformat(self.asked()["created_at"])
         return "queued" if age.total_seconds() < 10 and not events else "lost"
+
+    def has_ended(self) -> bool:
+        """Return whether its last event was written."""
+        events = self.events()
+        return bool(events) and events[-1]["event"] == "ended"
+
+    def told(self) -> frozenset[tuple[str, str]]:
+        """Return the events so far, each as its kind and the name of its run or node."""
+        found = set[tuple[str, str]]()
+        for event in self.events():
+            name = event.get("run_id") or event.get("name") or event.get("result", {}).get("name")
+            found |= {(event["event"], name)} if name else set()
+        return frozenset(found)
 
     def is_alive(self) -> bool:
         """Return whether its process works."""
@@ -87,7 +101,7 @@ class Build:
         """Describe it."""
         asked, events = self.asked(), self.events()
         last = events[-1] if events else {}
-        run_id = next((event["run_id"] for event in events if event["event"] == "run_started"), None)
+        runs = [event["run_id"] for event in events if event["event"] in ("run_queued", "run_started")]
         nodes = {e["result"]["name"]: e["result"]["status"] for e in events if e["event"] == "step_ended"}
         said = {
             "id": self.id,
@@ -97,7 +111,7 @@ class Build:
             "by": asked["by"],
             "created_at": asked["created_at"],
             "ended_at": last["at"] if last.get("event") == "ended" else None,
-            "run_id": run_id,
+            "run_id": runs[-1] if runs else None,
             "message": last.get("message") if last.get("event") == "ended" else None,
             "nodes": nodes,
         }
