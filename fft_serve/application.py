@@ -103,12 +103,13 @@ def make_app(
     add_build_routes(api, service)
     add_document_routes(api, service)
     if settings.cors_origins:
-        exposed = ["ETag", "Last-Modified", "Link", "X-FFT-Data-Version", "X-FFT-Next", "X-FFT-Withheld", "X-FFT-Count"]
+        own = ("Data-Version", "Built-At", "Run-Id", "Next", "Withheld", "Count")
+        exposed = ["ETag", "Last-Modified", "Link", "Location", "Retry-After", *(f"X-FFT-{name}" for name in own)]
         api.add_middleware(
             CORSMiddleware,
             allow_origins=list(settings.cors_origins),
             allow_methods=["GET", "POST", "DELETE"],
-            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "If-None-Match"],
+            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "If-None-Match", "Last-Event-ID"],
             expose_headers=exposed,
         )
     api.add_middleware(Around, metrics=service.metrics, body_bytes=settings.body_kb * 1024)

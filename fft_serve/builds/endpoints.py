@@ -40,7 +40,8 @@ def add_build_routes(api: FastAPI, service: Service) -> None:
         ("/runs", "GET", endpoints.runs),
         ("/runs/{identity}", "GET", endpoints.run),
     ):
-        api.add_api_route(path, endpoint, methods=[method], response_model=None, include_in_schema=False)
+        methods = [method, "HEAD"] if method == "GET" and not path.endswith("/events") else [method]
+        api.add_api_route(path, endpoint, methods=methods, response_model=None, include_in_schema=False)
 
 
 class BuildEndpoints:
