@@ -153,4 +153,8 @@ def _begin_sentry(settings: ServeSettings) -> None:
     except ImportError as error:
         hint = 'pip install "fft-dagster[serve,sentry]"'
         raise FftError("SENTRY_DSN is set, and sentry-sdk is not installed", hint=hint, code="FFT-211") from error
-    sentry_sdk.init(settings.sentry_dsn.get_secret_value(), send_default_pii=False)
+    try:
+        sentry_sdk.init(settings.sentry_dsn.get_secret_value(), send_default_pii=False)
+    except ValueError as error:
+        hint = "As in https://KEY@HOST/PROJECT."
+        raise FftError("SENTRY_DSN cannot be used", hint=hint, code="FFT-910") from error

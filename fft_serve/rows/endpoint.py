@@ -181,7 +181,7 @@ class RowsAnswer:
     def _head(self) -> Response:
         """Answer without a body: of a page, or of its first row if all rows are asked for."""
         is_all = self.format != "json" and self._is_whole
-        with open_page(self.rows, default_limit=1 if is_all else self.rows.settings.page_rows) as page:
+        with open_page(self.rows, default_limit=1 if is_all else self.rows.settings.default_rows) as page:
             headers = {name: value for name, value in self._headers(page).items() if not is_all or name not in _NEXT}
         answer = Response(None, 200, headers, MEDIA[self.format])
         del answer.headers["content-length"]  # not that of the rows
@@ -192,7 +192,7 @@ class RowsAnswer:
         is_all = self.format != "json" and self._is_whole
         settings = self.rows.settings
         limit = int(settings.stream_mb * 1_000_000)
-        with open_page(self.rows, default_limit=None if is_all else settings.page_rows) as page:
+        with open_page(self.rows, default_limit=None if is_all else settings.default_rows) as page:
             with explained(self.rows.model.name), _fitting(self.rows.model.name):
                 body = self._body(page, limit)
             if body is None or len(body) > limit:

@@ -228,7 +228,7 @@ def _question(request: RowsRequest, place: Place, stamp: str, default_limit: int
     asked = read_asked(request.parameters, visible, request.settings)
     limit = asked.limit if asked.limit is not None else default_limit
     if asked.cursor is not None and limit is None:
-        limit = request.settings.page_rows
+        limit = request.settings.default_rows
     return question(asked, visible, place, sources.reader, limit, request.settings)
 
 

@@ -177,6 +177,8 @@ def test_web_tokens_with_a_shared_key(shop: Served) -> None:
     endless = jwt.encode({"sub": "ann", "aud": "fft", "scope": "read:model"}, KEY, "HS256")
     assert status(api, ROWS, {"Authorization": f"Bearer {endless}"}) == 401
     assert status(api, ROWS, web(aud="fft", scope="read:catalog")) == 403
+    nameless = client(shop, {"SECRET_KEY": KEY})
+    assert (status(nameless, ROWS, web()), status(nameless, ROWS, web(aud="other"))) == (200, 401)
 
 
 def test_a_short_key_signs_nothing(shop: Served) -> None:

@@ -274,6 +274,14 @@ def test_the_number_of_rows_that_fit_filters_is_of_the_same_version(api: TestCli
     assert (stream.status_code, "add a limit" in stream.json()["detail"]) == (400, True)
 
 
+def test_a_page_without_a_limit_has_the_most_rows_at_most(shop: Served) -> None:
+    few = client(shop, {"FFT_SERVE_MAX_ROWS": "5"})
+    page = few.get(ROWS).json()
+    assert [row["id"] for row in page["rows"]] == [0, 1, 2, 3, 4]
+    assert len(few.get(ROWS, params={"cursor": page["next"]}).json()["rows"]) == 5
+    assert few.get(f"{ROWS}?limit=6").status_code == 400
+
+
 def test_limits_of_sizes_are_errors_and_never_cuts(shop: Served) -> None:
     api = client(shop, {"FFT_SERVE_STREAM_MB": "0.0001"})
     assert (api.get(f"{ROWS}?limit=50").status_code, api.get(f"{ROWS}.parquet").status_code) == (413, 413)

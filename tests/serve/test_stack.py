@@ -133,8 +133,8 @@ def started(folder: Path, *options: str) -> Stack:
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     found = started(tmp_path_factory.mktemp("stack"), "--build")
     yield found
-    found.process.kill()
-    found.process.wait()
+    found.process.terminate()  # it stops its parts; killed, it would leave them behind
+    found.process.wait(120)
 
 
 def test_the_project_is_built_on_a_worker_and_served(stack: Stack) -> None:
