@@ -75,7 +75,7 @@ class Launcher:
         identity = self._store.new_id()
         owner = self._store.claim(key, subject.name, asked.digest, identity) if key is not None else identity
         if owner != identity:
-            return self._known(owner), False
+            return self._known(owner, key, subject.name), False
         try:
             return self._begin(identity, asked, subject), True
         except BaseException:
@@ -83,10 +83,12 @@ class Launcher:
                 self._store.release(key, subject.name)
             raise
 
-    def _known(self, identity: str) -> Build:
+    def _known(self, identity: str, key: str | None, owner: str) -> Build:
         try:
             return self._store.find(identity)
         except ProblemError:
+            if key is not None and self._store.is_left(key, owner):
+                self._store.release(key, owner)
             headers = {"Retry-After": "1"}
             raise ProblemError("conflict", "a request with this key is being planned", headers=headers) from None
 

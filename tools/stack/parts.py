@@ -169,7 +169,7 @@ def worker(place: Place, number: int, runs: int) -> Part:
 def api(place: Place) -> Part:
     """Return the part of the API."""
     command = [sys.executable, "-m", "fft_cli", "serve", str(place.project), "--port", str(place.ports["api"])]
-    return Part("api", command, {**place.variables(), "FFT_SERVE_DAGSTER_URL": place.web})
+    return Part("api", command, {**place.variables(), "FFT_SERVE_DAGSTER_URL": place.web, "FFT_SERVE_BUILDS": "10"})
 
 
 def has_postgres(place: Place) -> bool:
