@@ -97,6 +97,16 @@ class DagsterFace:
 
         return past_run(project, run_id)
 
+    def has_run(self, project: Project, run_id: str) -> bool:
+        """Return whether the history has a run. Raises FftError if it cannot be read."""
+        from fft_dagster.runs.instance import has_history
+
+        if not has_history(project.root):
+            return False
+        from fft_dagster.runs.past import has_run  # imports Dagster, which costs a second
+
+        return has_run(project, run_id)
+
     def history(self) -> Path:
         """Return the folder of a project's instance, relative to the project."""
         from fft_dagster.runs.instance import FOLDER

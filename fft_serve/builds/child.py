@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from fft_core import FftError, Plan, Request, Run, load_project
+from fft_core import FftError, Plan, Run, load_project
 from fft_core.project.model import JudgedRows
 from fft_core.project.model.project import without_hooks
 from fft_core.project.profile.secret_values import environment_masker
@@ -23,7 +23,7 @@ from fft_core.run.work import Work, planned
 from fft_serve.builds.face import Face, face
 from fft_serve.builds.results import result_json
 from fft_serve.builds.store import Build, Events
-from fft_serve.plans import chosen_nodes
+from fft_serve.plans import chosen_nodes, request_of
 from fft_serve.problems import ProblemError
 
 _STATUS = {0: "succeeded", 2: "blocked", INTERRUPTED: "cancelled"}
@@ -97,7 +97,7 @@ def _run(order: Order, build: Build, events: Events) -> tuple[int, str]:
     if order.dagster_url is not None:
         project = without_hooks(project)  # the worker runs them
     began = time.perf_counter()
-    request = Request("rw", ("*",) if asked["rebuild"] else ())
+    request = request_of(asked["rebuild"])
     chosen = chosen_nodes(project, asked["select"], order.allowed)
     run = Run(project, request, nodes=chosen)
     if order.resumes:

@@ -98,7 +98,8 @@ class Launcher:
             running = [build.id for build in self._store.all() if build.status() not in ENDED]
             if len(running) >= settings.builds:
                 raise busy(f"{running[0]} is running: at most {settings.builds} at once", seconds=5)
-            plan = make_plan(loaded, asked.select, settings.patience_seconds, settings.build_select)
+            patience, allowed = settings.patience_seconds, settings.build_select
+            plan = make_plan(loaded, asked.select, patience, allowed, rebuild=asked.rebuild)
             said = {
                 "select": asked.select,
                 "rebuild": asked.rebuild,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 import time
 from collections.abc import Mapping
@@ -79,6 +80,27 @@ def test_a_build_is_planned_run_and_told(shop: Served) -> None:
     runs = api.get("/runs").json()["runs"]
     assert [(run["run_id"], run["command"], run["status"]) for run in runs] == [(done["run_id"], "serve", "succeeded")]
     assert api.get(f"/runs/{done['run_id']}").json()["results"][0]["name"] == "orders"
+
+
+def test_the_plan_of_a_rebuild_builds_what_is_up_to_date(shop: Served) -> None:
+    shop.build()
+    api = client(shop, ENVIRONMENT)
+    said = begin(api, {"select": "orders", "rebuild": True}).json()
+    assert [(one["action"], one["reasons"][0]["kind"]) for one in said["plan"]] == [("build", "requested")]
+    assert ended(api, said["id"])["nodes"] == {"orders": "built"}
+
+
+def test_runs_of_a_project_with_a_model_that_stores_nothing(shop: Served) -> None:
+    shop.write({"models/inlined.ff.sql": "{{ config(materialized='ephemeral') }} select 1 as id"})
+    shop.write({"models/late.ff.sql": "select * from {{ ref('inlined') }}"})
+    api = client(shop, ENVIRONMENT)
+    done = ended(api, begin(api, {"select": "late"}).json()["id"])
+    assert [run["nodes"] for run in api.get("/runs").json()["runs"]] == [{"late": "built"}]
+    assert api.get(f"/runs/{done['run_id']}").json()["nodes"] == {"late": "built"}
+    shutil.rmtree(shop.root / ".fastflowtransform/serve")
+    for file in shop.root.rglob("run_results.json"):
+        file.unlink()  # now the scheduler alone knows it
+    assert api.get(f"/runs/{done['run_id']}").json()["nodes"] == {"late": "built"}
 
 
 def test_a_key_of_a_process_that_died_is_free_again(shop: Served) -> None:
