@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from dagster._core.storage.tags import AUTO_RETRY_RUN_ID_TAG, WILL_RETRY_TAG
 from sqlalchemy.exc import SQLAlchemyError
 
 from fft_core import FftError, Project, Run
@@ -34,6 +33,7 @@ from fft_dagster.translator import FftTranslator
 
 _LOOK_SECONDS, _RETRY_SECONDS, _PATIENCE_SECONDS = 0.3, 120.0, 60.0
 _PAGE = 1000
+_WILL_RETRY, _RETRIED_BY = "dagster/will_retry", "dagster/auto_retry_run_id"  # tags of a failed run
 
 
 @dataclass(frozen=True)
@@ -238,9 +238,9 @@ class _Watch:
         while time.monotonic() - began < _RETRY_SECONDS:
             run, _ = self._looked(run_id, None)
             tags = run.tags if run is not None else {}
-            if AUTO_RETRY_RUN_ID_TAG in tags:
-                return tags[AUTO_RETRY_RUN_ID_TAG]
-            will_retry = tags.get(WILL_RETRY_TAG)  # the tag is written after the event
+            if _RETRIED_BY in tags:
+                return tags[_RETRIED_BY]
+            will_retry = tags.get(_WILL_RETRY)  # the tag is written after the event
             if will_retry == "false" or (will_retry is None and time.monotonic() - began > 5):
                 return None
             time.sleep(_LOOK_SECONDS)

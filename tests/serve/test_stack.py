@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -131,10 +132,18 @@ def started(folder: Path, *options: str) -> Stack:
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    found = started(tmp_path_factory.mktemp("stack"), "--build")
+    folder = tmp_path_factory.mktemp("stack")
+    forget(folder)
+    found = started(folder, "--build")
     yield found
     found.process.terminate()  # it stops its parts; killed, it would leave them behind
     found.process.wait(120)
+    forget(folder)
+
+
+def forget(folder: Path) -> None:
+    """Remove the files of Postgres, which are not below the folder if the tests run as root."""
+    shutil.rmtree(parts.postgres_data(Place(folder / "stack", folder / "project", "dev", {})), ignore_errors=True)
 
 
 def test_the_project_is_built_on_a_worker_and_served(stack: Stack) -> None:
@@ -330,6 +339,7 @@ def test_it_stops_cleanly_and_keeps_its_databases(tmp_path: Path, number: signal
     assert len(httpx.get(f"{again.place.api}/models/slow/rows?limit=100").json()["rows"]) == 50
     again.process.send_signal(number)
     assert again.ended() == 0
+    forget(tmp_path)
 
 
 def test_a_port_in_use_and_a_second_stack_are_errors(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
