@@ -46,17 +46,21 @@ def model(shop: Shop, config: str, query: str = DAYS, name: str = "orders") -> N
     shop.write({f"models/{name}.ff.sql": f"{{{{ config({config}) }}}}\n{query}"})
 
 
-def described(shop: Shop, name: str = "orders") -> tuple[object, ...]:
-    """What BigQuery's client says: the column and size of partitions, and the columns of clusters."""
+def table(shop: Shop, name: str) -> Any:  # Any: a table of BigQuery's client
     with shop.opened() as run:
         warehouse = run.sessions.of_thread()
         place = warehouse.relation(name)
-        table = warehouse.engine.connection.client.get_table(  # type: ignore[attr-defined]
+        return warehouse.engine.connection.client.get_table(  # type: ignore[attr-defined]
             f"{place.catalog}.{place.schema}.{place.name}"
         )
-    time, ranges = table.time_partitioning, table.range_partitioning
+
+
+def described(shop: Shop, name: str = "orders") -> tuple[object, ...]:
+    """What BigQuery's client says: the column and size of partitions, and the columns of clusters."""
+    found = table(shop, name)
+    time, ranges = found.time_partitioning, found.range_partitioning
     by = (time.field, time.type_) if time else (ranges.field, ranges.range_.interval) if ranges else None
-    return by, tuple(table.clustering_fields or ())
+    return by, tuple(found.clustering_fields or ())
 
 
 def reasons(shop: Shop, name: str = "orders") -> list[str]:
@@ -75,6 +79,7 @@ def test_a_table_has_its_layout_after_each_build(shop_on: Open) -> None:
     shop.build()
     assert described(shop) == (("day", "DAY"), ("region", "id"))
     assert len(shop.rows("orders", "id")) == 3
+    assert table(shop, "orders").labels == {"team": "core"}
 
 
 def test_another_layout_rebuilds_the_table_and_the_reason_names_it(shop_on: Open) -> None:

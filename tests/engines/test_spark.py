@@ -238,16 +238,20 @@ def laid_out(session: Session, name: str) -> tuple[list[str], str, dict[str, str
     names = [row[0] for row in rows]
     begin = names.index("# Partition Information") + 2 if "# Partition Information" in names else len(names)
     partitions = [name for name in names[begin : names.index("# Detailed Table Information")] if name]
-    properties = dict(session.fetch(f"show tblproperties {relation}"))
+    properties: dict[str, str] = dict(session.fetch(f"show tblproperties {relation}"))
     return partitions, next(row[1] for row in rows if row[0] == "Provider"), properties
 
 
-BY_DAY = "select id, date '2026-01-03' + id as day, if(id = 1, cast(null as string), 'a') as region from range({})"
+def days(rows: int) -> str:
+    regions = ["cast(null as string)", *(rows - 1) * ["'a b/%\u00e9'"]]
+    return " union all ".join(
+        f"select {n} as id, date '2026-01-0{n + 1}' as day, {region} as region" for n, region in enumerate(regions)
+    )
 
 
-def test_a_table_of_parquet_has_its_layout_after_each_build(shop: Shop) -> None:
+def test_a_table_of_parquet_has_its_layout_after_each_build(shop: Shop, caplog: pytest.LogCaptureFixture) -> None:
     def built(config: str, rows: int) -> tuple[list[str], str, dict[str, str]]:
-        query = BY_DAY.format(rows)
+        query = days(rows)
         shop.write(
             {
                 "models/m.ff.sql": f"{{{{ config({config}) }}}}\n{query}",
@@ -265,20 +269,19 @@ def test_a_table_of_parquet_has_its_layout_after_each_build(shop: Shop) -> None:
     layout = "partition_by=['region', 'DAY'], table_options={'owner.team': 'core'}"
     partitions, form, properties = built(layout, 3)
     assert (partitions, form, properties["owner.team"]) == (["region", "day"], "parquet", "core")
-    assert built(layout, 4)[0] == ["region", "day"]
-    assert built("partition_by='region', table_options={'owner.team': 'other'}", 5)[0] == ["region"]
-    partitions, _, properties = built("tags=['plain']", 6)
-    assert partitions == []
+    with caplog.at_level("DEBUG", logger="fft.sql"):
+        assert built(layout, 4)[0] == ["region", "day"]
+    assert any(".`m` set location" in message for message in caplog.messages)  # readers never miss the table
+    partitions, _, properties = built("partition_by='region'", 5)
+    assert partitions == ["region"]
     assert "owner.team" not in properties
     assert shop.build() == set()
 
 
 def test_an_increment_of_a_partitioned_table_of_parquet(shop: Shop) -> None:
     config = "strategy='insert_overwrite', partition_by='v'"
-    shop.increments(config, [(1, 1), (2, 1)], [(2, 2), (3, 2)], [(4, 2)])
+    shop.increments(config, [(1, 1), (2, 1), (3, 2)], [(4, 2)])
     assert shop.rows("m", "id, v") == [(1, 1), (2, 1), (4, 2)]
-    with Run(shop.load()) as run:
-        assert laid_out(run.sessions.of_thread().engine, "m")[0] == ["v"]
     shop.increments("unique_key='id', partition_by='id'", [(4, 3)])
     assert shop.rows("m", "id, v") == [(1, 1), (2, 1), (4, 3)]
     with Run(shop.load()) as run:
@@ -286,7 +289,7 @@ def test_an_increment_of_a_partitioned_table_of_parquet(shop: Shop) -> None:
 
 
 def test_a_layout_that_cannot_be_is_an_error_before_the_query_runs(shop: Shop) -> None:
-    shop.write({"models/m.ff.sql": "{{ config(partition_by='regoin') }}\n" + BY_DAY.format(2)})
+    shop.write({"models/m.ff.sql": "{{ config(partition_by='regoin') }}\n" + days(2)})
     with pytest.raises(LayoutError, match="'regoin' is not one of its columns") as raised:
         shop.build()
     assert raised.value.problem.hint == "Did you mean 'region'?"

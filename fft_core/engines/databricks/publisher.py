@@ -48,6 +48,10 @@ class SparkPublisher(SwapByStatement):
             raise LayoutError("table_format", message, hint)
         return SparkPublisher(self._spark, SPELLINGS[str(form)](self._own.table_options))
 
+    def staged(self, stage: Relation, kind: RelationKind, query: str, layout: Layout) -> str:
+        self._own.laid_out(layout)  # raises before the query runs
+        return super().staged(stage, kind, query, layout)
+
     def swap(self, stage: Relation, relation: Relation, comment: str, layout: Layout) -> bool:
         """Write a stage to a table; a table of another format is renamed before, and dropped afterwards."""
         there = listed(self._spark.fetch, self._own, [relation]).get(relation)
