@@ -17,7 +17,7 @@ from fft_cli.terminal import echo
 
 if TYPE_CHECKING:
     from fft_core import Plan, Project, Request, Run, Warehouse
-    from fft_core.plan.decide import CacheMode
+    from fft_core.plan.decision import CacheMode
     from fft_core.run.output_guard import OutputGuard
 
 
