@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
 from fft_core.engines.protocol import RelationKind, Session, Stage, Start
-from fft_core.engines.spec.layout import Layout, LayoutError
+from fft_core.engines.spec.layout import LAYOUT_KEYS, Layout, LayoutError
 from fft_core.engines.spec.registry import spec_of
 from fft_core.names import Relation
 from fft_core.plan.decide import Decision
-from fft_core.plan.layouts import layout_is_new
+from fft_core.plan.layouts import changed_layout
 from fft_core.plan.records import Published
 from fft_core.project.model import Node
 from fft_core.warehouse.warehouse import Warehouse
@@ -41,7 +41,7 @@ def staged(
         LayoutError: the table cannot have its layout.
     """
     node, relation = warehouse.project.node(decision.name), warehouse.relation(decision.name)
-    layout = replace(table_layout(warehouse.engine, node), is_new=layout_is_new(decision))
+    layout = table_layout(warehouse.engine, node, changed_layout(decision))
     place, view = (relation, None) if backing is None else (backing, relation)
     publisher, replaces = warehouse.engine.publisher, existing.kind if existing else None
     stage = publisher.stage(
@@ -51,9 +51,16 @@ def staged(
         yield opened
 
 
-def table_layout(engine: Session, node: Node) -> Layout:
-    """Return the part of the layout of a node that has an effect on the engine."""
-    return spec_of(engine.name).layout.of(node.layout)
+def table_layout(engine: Session, node: Node, changed: Collection[str] = ()) -> Layout:
+    """Return the part of the layout of a node that has an effect on the engine.
+
+    Args:
+        engine: The session that creates the table.
+        node: The model or seed.
+        changed: The keys of which the existing table may have other values.
+    """
+    layout = spec_of(engine.name).layout.of(node.layout)
+    return replace(layout, changed=tuple(key for key in LAYOUT_KEYS if key in changed))
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from fft_core.engines.spec.registry import spec_of
 from fft_core.errors import MissingRelationError
 from fft_core.names import Relation
 from fft_core.operations.translated_records import TranslatedRecords
-from fft_core.plan.layouts import layouts_differ
+from fft_core.plan.layouts import changed_since
 from fft_core.plan.records import BuildRecord, Published
 from fft_core.project.model import Model, Seed
 from fft_core.warehouse.elsewhere import find_elsewhere
@@ -147,7 +147,7 @@ class _Clone:
         replaces = existing.kind if existing else None
         place, view = (backing, relation) if backing is not None else (relation, None)
         staged = "table" if backing is not None else kind
-        layout = replace(table_layout(here.engine, node), is_new=self._is_laid_out_otherwise(node, record))
+        layout = table_layout(here.engine, node, self._changed_layout(node, record))
         stamp = uuid.uuid4().hex
         record = replace(record, stamp=stamp)
         stages = here.engine.publisher.stage(place, staged, view=view, replaces=replaces, layout=layout)
@@ -169,9 +169,9 @@ class _Clone:
         self._known_here = self._known_here.with_build(record, there)
         return count
 
-    def _is_laid_out_otherwise(self, node: Model | Seed, record: BuildRecord) -> bool:
+    def _changed_layout(self, node: Model | Seed, record: BuildRecord) -> frozenset[str]:
         mine, keys = self._known_here.records.get(node.name), spec_of(self._here.engine.name).layout.keys
-        return record.fingerprint is not None and layouts_differ(mine, record.fingerprint.config, keys)
+        return changed_since(mine, record.fingerprint.config, keys) if record.fingerprint is not None else frozenset()
 
     def _all_rows(self, node: Model | Seed) -> str:
         there = self.there

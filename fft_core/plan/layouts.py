@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 
 from fft_core.plan.decide import Decision
 from fft_core.plan.fingerprint import changed_keys
 from fft_core.plan.records import BuildRecord
 
 
-def layout_is_new(decision: Decision) -> bool:
-    """Return whether the existing table of a node may have another layout than the configured one."""
+def changed_layout(decision: Decision) -> frozenset[str]:
+    """Return the keys of the layout of a node for which its existing table may have other values."""
     identity = decision.identity
     if decision.is_increment and not decision.is_as_recorded:
-        return any(key in identity.config for key in identity.layout_keys)
-    return layouts_differ(decision.record, identity.config, identity.layout_keys)
+        return frozenset(key for key in identity.layout_keys if key in identity.config)
+    return changed_since(decision.record, identity.config, identity.layout_keys)
 
 
-def layouts_differ(record: BuildRecord | None, config: Mapping[str, str], keys: Iterable[str]) -> bool:
-    """Return whether a recorded build has other values of the keys of a layout than a config."""
+def changed_since(record: BuildRecord | None, config: Mapping[str, str], keys: Sequence[str]) -> frozenset[str]:
+    """Return the keys of a layout that have another value in a config than in a record; none without a record."""
     if record is None or record.fingerprint is None:
-        return False
-    return not set(keys).isdisjoint(changed_keys(record.fingerprint.config, config))
+        return frozenset()
+    return frozenset(keys).intersection(changed_keys(record.fingerprint.config, config))

@@ -324,7 +324,7 @@ FRAMES = """
     from pyspark.sql.functions import col, sum as total
 
 
-    @model(name='spent', deps=['orders'], requires={'orders': {'id', 'amount'}})
+    @model(name='spent', deps=['orders'], requires={'orders': {'id', 'amount'}}, partition_by='customer')
     def spent(orders: DataFrame) -> DataFrame:
         return orders.filter(col('amount') > 5).groupBy('customer').agg(total('amount').alias('amount'))
 
@@ -350,6 +350,8 @@ def test_frames_of_pyspark_are_queries_and_those_of_libraries_work(shop: Shop) -
     some = ("by_pandas", "by_polars", "by_ibis") if FACTOR > 1 else ("by_ibis",)
     assert shop.build("orders", "spent", *some) == {"orders", "spent", *some}
     assert shop.rows("spent", "customer, amount") == [("a", 17)]
+    with Run(shop.load()) as run:
+        assert laid_out(run.sessions.of_thread().engine, "spent")[0] == ["customer"]
     for name in some:
         assert shop.rows(name, "id") == [(1,), (3,)], name
     assert shop.build("orders", "spent", *some) == set()

@@ -118,6 +118,8 @@ def shapes() -> Iterator[Shape]:
         "a table with partitions",
         lambda s: s.create_as(ORDERS, "table", s.select_all(STAGE), layout=PARTITIONED),
     )
+    ranges = Layout(partition_by=(Partition("id", range=(0, 100, 10), type="int64"),))
+    yield Shape("a table with ranges", lambda s: s.create_as(ORDERS, "table", s.select_all(STAGE), layout=ranges))
     yield Shape(
         "publish a table with a layout",
         lambda s: s.create_as(ORDERS, "table", s.select_all(STAGE), stamp=HOSTILE, layout=laid_out(s)),

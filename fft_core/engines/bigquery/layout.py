@@ -48,12 +48,21 @@ class TableLayout:
     partition: Partition | None = None
     clusters: tuple[str, ...] = ()
 
-    def filled_from(self, other: TableLayout, columns: Collection[str]) -> TableLayout:
-        """Return this layout, with the parts that it lacks taken from another one whose columns still exist."""
+    def filled_from(self, other: TableLayout, columns: Collection[str], changed: Collection[str]) -> TableLayout:
+        """Return this layout, with the parts that it lacks taken from another one.
+
+        Args:
+            other: The layout of the published table.
+            columns: The columns of the new table.
+            changed: The keys that are not taken, as they were configured before.
+        """
         names = {name.lower() for name in columns}
         partition = other.partition if other.partition and other.partition.column in names else None
         clusters = tuple(name for name in other.clusters if name in names)
-        return TableLayout(self.partition or partition, self.clusters or clusters)
+        return TableLayout(
+            self.partition or (None if "partition_by" in changed else partition),
+            self.clusters or (() if "cluster_by" in changed else clusters),
+        )
 
     def applied_to(self, layout: Layout) -> Layout:
         """Return a configured layout with these partitions and clusters."""

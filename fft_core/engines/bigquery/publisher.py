@@ -37,13 +37,13 @@ class BigQueryPublisher(SwapByStatement):
     def swap(self, stage: Relation, relation: Relation, comment: str, layout: Layout) -> bool:
         """Write a stage to a table, with the partitions and clusters that are configured.
 
-        Those of the published table are kept if none are configured. BigQuery refuses to replace a table by one with
-        others: then a new table takes its name, and readers miss the table for a moment.
+        Those of the published table are kept if none are configured, or were. BigQuery refuses to replace a table by
+        one with others: then a new table takes its name, and readers miss the table for a moment.
         """
         there, wanted = self._bigquery.layout(relation), configured(layout)
-        if there is not None and not layout.is_new:
+        if there is not None:
             columns = self.session.columns(SPELLING.select_all(stage)) if there.partition or there.clusters else ()
-            wanted = wanted.filled_from(there, [column.name for column in columns])
+            wanted = wanted.filled_from(there, [column.name for column in columns], layout.changed)
         laid_out = wanted.applied_to(layout)
         if there in (None, wanted):
             return super().swap(stage, relation, comment, laid_out)

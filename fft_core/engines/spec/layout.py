@@ -87,7 +87,7 @@ class Layout:
         transient: Whether it has no storage for recovery after a failure.
         may_lack_partitions: Whether columns that the engine cannot partition by are not an error, because
             `partition_by` has another meaning as well.
-        is_new: Whether the published table may have another layout, so that the new one replaces it.
+        changed: The keys of which the published table may have other values, so that the new ones replace them.
     """
 
     partition_by: tuple[Partition, ...] = ()
@@ -97,12 +97,17 @@ class Layout:
     labels: tuple[tuple[str, str], ...] = ()
     transient: bool | None = None
     may_lack_partitions: bool = False
-    is_new: bool = False
+    changed: tuple[LayoutKey, ...] = ()
 
     @property
     def keys(self) -> tuple[LayoutKey, ...]:
         """The keys that are configured."""
         return tuple(key for key in LAYOUT_KEYS if getattr(self, key) not in ((), None))
+
+    @property
+    def is_new(self) -> bool:
+        """Whether the published table may have another layout."""
+        return bool(self.changed)
 
     @property
     def has_columns(self) -> bool:

@@ -17,6 +17,8 @@ select * from "shop"."orders";
 
 -- a table with partitions: not spelled
 
+-- a table with ranges: not spelled
+
 -- publish a table with a layout: not spelled
 
 -- create or replace a view

@@ -15,6 +15,8 @@ select cast(1 as bigint) as "id", cast(2.5 as double precision) as "amount", cas
 
 -- a table with partitions: not spelled
 
+-- a table with ranges: not spelled
+
 -- publish a table with a layout: not spelled
 
 -- create or replace a view

@@ -21,6 +21,10 @@ select * from "SHOP"."ORDERS";
 create or replace table "SHOP"."ORDERS" cluster by ("ORDER", "ID") as
 select * from "SHOP"."_FF_STAGE_ORDERS";
 
+-- a table with ranges
+create or replace table "SHOP"."ORDERS" as
+select * from "SHOP"."_FF_STAGE_ORDERS";
+
 -- publish a table with a layout
 create or replace table "SHOP"."ORDERS" cluster by (to_date(at)) copy grants comment = 'it\'s a \\ "text" {of} `ours`;\n-- [fft 1a 2b]' as
 select * from "SHOP"."_FF_STAGE_ORDERS";
