@@ -10,7 +10,7 @@ from fft_core.engines.protocol import RelationKind, Session, Stage, Start
 from fft_core.engines.spec.layout import LAYOUT_KEYS, Layout, LayoutError
 from fft_core.engines.spec.registry import spec_of
 from fft_core.names import Relation
-from fft_core.plan.decide import Decision
+from fft_core.plan.decision import Decision
 from fft_core.plan.layouts import changed_layout
 from fft_core.plan.records import Published
 from fft_core.project.model import Node

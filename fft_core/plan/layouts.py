@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from fft_core.plan.decide import Decision
+from fft_core.plan.decision import Decision
 from fft_core.plan.fingerprint import changed_keys
 from fft_core.plan.records import BuildRecord
 
