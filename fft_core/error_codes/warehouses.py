@@ -176,6 +176,13 @@ WAREHOUSES = (
         "Use the open UI, or choose another port: `fft dev --port 3001`.",
     ),
     ErrorCode(
+        908,
+        "a build cannot be queued",
+        "Dagster's web server, which builds over HTTP are sent to, cannot be reached, does not have the project, or "
+        "belongs to another instance.",
+        "Start the web server with this project. Set FFT_SERVE_DAGSTER_URL to it, and DAGSTER_HOME to its instance.",
+    ),
+    ErrorCode(
         910,
         "the API cannot be started",
         "A setting of `fft serve` is invalid, or the address is in use.",
