@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from fft_core.engines.bigquery.layout import SUPPORT
 from fft_core.engines.bigquery.spelling import SPELLING
 from fft_core.engines.spec import Capabilities, EngineSpec, Full, Namespace, No, Setting
 from fft_core.engines.spec.frames import LIBRARY_FRAMES, FrameKind
@@ -108,6 +109,7 @@ SPEC = EngineSpec(
     variables="FF_BQ_",
     frames=(BIGFRAMES, *LIBRARY_FRAMES),
     lexis=LEXIS,
+    layout=SUPPORT,
     functions=Path(__file__).with_name("functions.json"),
     profiles=_PROFILES,
 )

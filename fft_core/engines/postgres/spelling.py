@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar
 
+from fft_core.engines.spec.layout import NO_LAYOUT, Layout
 from fft_core.engines.spec.patterns import common_pattern
 from fft_core.engines.spec.spelling import ClockWord, Spelling, word
 from fft_core.names import Relation
@@ -40,11 +41,18 @@ class PostgresSpelling(Spelling):
         return f"cast({value} as {kind})"  # a value that cannot be cast is an error, as documented for FFT
 
     def create_as(
-        self, relation: Relation, kind: RelationKind, query: str, *, replaces: bool = True, stamp: str | None = None
+        self,
+        relation: Relation,
+        kind: RelationKind,
+        query: str,
+        *,
+        replaces: bool = True,
+        stamp: str | None = None,
+        layout: Layout = NO_LAYOUT,
     ) -> str:
         if replaces and kind != "view":
             self.refuse(f"{word(kind)} that replaces another one: it is staged, and published in its place")
-        return super().create_as(relation, kind, query, replaces=replaces, stamp=stamp)
+        return super().create_as(relation, kind, query, replaces=replaces, stamp=stamp, layout=layout)
 
     def grant_reading(self, relation: Relation) -> str:
         return f"grant select on {self.relation(relation)} to public"

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, Literal, NoReturn, TypeAlias
 
+from fft_core.engines.spec.layout import NO_LAYOUT, Layout
 from fft_core.engines.spec.patterns import common_pattern
 from fft_core.errors import EngineError, StatementError
 from fft_core.names import Relation
@@ -320,7 +321,14 @@ class Definitions(Schemas):
     """Statements that create, alter, drop and comment. `query` is the user's, or uses the expressions above."""
 
     def create_as(
-        self, relation: Relation, kind: RelationKind, query: str, *, replaces: bool = True, stamp: str | None = None
+        self,
+        relation: Relation,
+        kind: RelationKind,
+        query: str,
+        *,
+        replaces: bool = True,
+        stamp: str | None = None,
+        layout: Layout = NO_LAYOUT,
     ) -> str:
         """Render CREATE, or CREATE OR REPLACE, for a table or view from a query, which begins on the line after ` as`.
 
@@ -330,16 +338,19 @@ class Definitions(Schemas):
             query: The query of its rows.
             replaces: Whether an existing relation is replaced.
             stamp: The comment that the statement writes; not every dialect can.
+            layout: The layout of the table, with the columns as they are in it.
         """
         verb = "create or replace" if replaces else "create"
-        return f"{verb} {self.kind(kind)} {self.relation(relation)}{self.options(kind, stamp)} as\n{query}"
+        return f"{verb} {self.kind(kind)} {self.relation(relation)}{self.options(kind, stamp, layout)} as\n{query}"
 
     def kind(self, kind: RelationKind) -> str:
         """Render the kind of a relation, in statements that create, drop and comment on it."""
         return word(kind)
 
-    def options(self, kind: RelationKind, stamp: str | None) -> str:
-        """Render the comment on a relation in the statement that creates it."""
+    def options(self, kind: RelationKind, stamp: str | None, layout: Layout) -> str:
+        """Render the layout of a relation, and the comment on it, in the statement that creates it."""
+        if layout.keys:
+            self.refuse(f"{layout.keys[0]} of tables")
         return self.refuse("comments in the statement that creates a relation") if stamp is not None else ""
 
     def create_table(self, relation: Relation, columns: Mapping[str, TypeWord]) -> str:

@@ -15,7 +15,7 @@ _UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 604800}
 _LONGEST = 100 * 366 * 86400  # seconds: more is a typing error, and times have an end
 _MOST_ROWS = 100_000_000
 _NO_EFFECT = (
-    "materialized", "incremental", "snapshot", "strategy", "unique_key", "primary_key", "partition_by", "updated_at",
+    "materialized", "incremental", "snapshot", "strategy", "unique_key", "primary_key", "updated_at",
     "updated_at_column", "updated_at_columns", "timestamp_columns", "delta_columns", "lookback", "delta_sql", "delta",
     "engines", "publish", "ttl", "volatile",
 )  # fmt: skip

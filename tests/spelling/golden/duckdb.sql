@@ -15,6 +15,12 @@ select * from "shop"."orders";
 
 -- publish a table with its stamp: not spelled
 
+-- a table with partitions: not spelled
+
+-- a table with ranges: not spelled
+
+-- publish a table with a layout: not spelled
+
 -- create or replace a view
 create or replace view "shop"."best_orders" as
 select * from "shop"."orders";

@@ -13,6 +13,12 @@ select cast(1 as bigint) as "id", cast(2.5 as double precision) as "amount", cas
 
 -- publish a table with its stamp: not spelled
 
+-- a table with partitions: not spelled
+
+-- a table with ranges: not spelled
+
+-- publish a table with a layout: not spelled
+
 -- create or replace a view
 create or replace view "shop"."best_orders" as
 select * from "shop"."orders";

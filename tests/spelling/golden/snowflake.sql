@@ -17,6 +17,18 @@ select * from "SHOP"."ORDERS";
 create or replace table "SHOP"."_FF_STAGE_ORDERS" copy grants comment = 'it\'s a \\ "text" {of} `ours`;\n-- [fft 1a 2b]' as
 select * from "SHOP"."ORDERS";
 
+-- a table with partitions
+create or replace table "SHOP"."ORDERS" cluster by ("ORDER", "ID") as
+select * from "SHOP"."_FF_STAGE_ORDERS";
+
+-- a table with ranges
+create or replace table "SHOP"."ORDERS" as
+select * from "SHOP"."_FF_STAGE_ORDERS";
+
+-- publish a table with a layout
+create or replace table "SHOP"."ORDERS" cluster by (to_date(at)) copy grants comment = 'it\'s a \\ "text" {of} `ours`;\n-- [fft 1a 2b]' as
+select * from "SHOP"."_FF_STAGE_ORDERS";
+
 -- create or replace a view
 create or replace view "SHOP"."BEST_ORDERS" as
 select * from "SHOP"."ORDERS";
