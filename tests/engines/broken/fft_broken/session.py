@@ -13,6 +13,7 @@ from fft_core.engines.postgres.catalog import signature_of
 from fft_core.engines.postgres.session import PostgresSession, conninfo_of
 from fft_core.engines.postgres.versions import PostgresVersions
 from fft_core.engines.protocol import ColumnType, RelationKind
+from fft_core.engines.spec.layout import Layout
 from fft_core.names import Relation
 
 
@@ -52,7 +53,7 @@ class Blind(BrokenSession):
 class BrokenPublisher(SwapByStatement):
     """Drops the old table, and then renames the stage; or empties the table, and then fills it."""
 
-    def swap(self, stage: Relation, relation: Relation, comment: str) -> bool:
+    def swap(self, stage: Relation, relation: Relation, comment: str, layout: Layout) -> bool:
         session, spelling = self.session, self.session.spelling
         there = session.inspect([relation]).get(relation)
         if there is not None and isinstance(session, Emptying):
