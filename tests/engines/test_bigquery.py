@@ -88,9 +88,9 @@ def test_a_statement_tells_its_rows_and_its_job(session: Session) -> None:
 
 def test_a_job_has_the_labels_of_its_node(session: Session) -> None:
     """The emulator does not keep them."""
-    assert session.labels() == {"fft": "1"}  # type: ignore[attr-defined]
+    assert session.jobs.labels() == {"fft": "1"}  # type: ignore[attr-defined]
     with session.trace.about("Users.by day" + 60 * "x"):
-        labels = session.labels()  # type: ignore[attr-defined]
+        labels = session.jobs.labels()  # type: ignore[attr-defined]
     assert labels == {"fft": "1", "fft_node": f"users_by_day{51 * 'x'}"}
 
 

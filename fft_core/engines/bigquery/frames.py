@@ -38,7 +38,7 @@ class BigQueryFrames(SqlFrames):
 
     def read(self, sql: str) -> pa.Table:
         is_fast = not self._bigquery.connection.is_emulated  # the BigQuery Storage API, if it is installed
-        found: pa.Table = self._bigquery.read(sql, lambda rows: rows.to_arrow(create_bqstorage_client=is_fast))
+        found: pa.Table = self._bigquery.jobs.read(sql, lambda rows: rows.to_arrow(create_bqstorage_client=is_fast))
         return found.replace_schema_metadata()
 
     @contextmanager
@@ -93,7 +93,7 @@ class BigQueryFrames(SqlFrames):
         config = bigquery.LoadJobConfig(
             source_format=bigquery.SourceFormat.PARQUET,
             write_disposition=bigquery.WriteDisposition.WRITE_APPEND,
-            labels=self._bigquery.labels(),
+            labels=self._bigquery.jobs.labels(),
         )
         session, target = self._bigquery, f"{place.catalog}.{place.schema}.{place.name}"
 
@@ -102,7 +102,7 @@ class BigQueryFrames(SqlFrames):
                 buffer, target, rewind=True, job_id=name, job_config=config, location=session.connection.location
             )
 
-        session.started(f"-- a load job into {target}", start, lambda _: None)
+        session.jobs.started(f"-- a load job into {target}", start, lambda _: None)
 
 
 def _arrow_type(type: str) -> Any:  # Any: an Arrow type; None if there is none
