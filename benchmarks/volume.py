@@ -17,7 +17,7 @@ import yaml
 
 from fft_core import Model, Project, Warehouse, load_project, open_warehouse
 from fft_core.checks.builtin import check_query
-from fft_core.engines.spec.spelling import ROWS
+from fft_core.names.unused import ROWS
 
 EXAMPLE = Path(__file__).parents[1] / "example_project"
 FLIGHTS = 336_776

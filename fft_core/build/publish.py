@@ -30,9 +30,9 @@ from fft_core.build.staging import staged
 from fft_core.checks.results import CheckFailedError, CheckResult, JudgedView, Judgement, are_settled, measures_of
 from fft_core.checks.run import run_checks
 from fft_core.engines.protocol import ColumnType, PublishMode, RelationKind, Seal, Session, Stage, Start, Want
-from fft_core.engines.spec.spelling import rows_of
 from fft_core.errors import BusyError
 from fft_core.names import Relation
+from fft_core.names.unused import rows_of
 from fft_core.plan.decide import first_load, version_of_load, view_version
 from fft_core.plan.decision import Decision
 from fft_core.plan.records import BuildRecord, Published

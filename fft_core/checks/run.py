@@ -17,9 +17,9 @@ from fft_core.checks.scan import Groups, Scan, shared_groups, shared_scan
 from fft_core.checks.totals import Measures, measure_key
 from fft_core.engines.protocol import ColumnType, Row, Session
 from fft_core.engines.spec.masking import MASK
-from fft_core.engines.spec.spelling import rows_of
 from fft_core.errors import FftError, StatementError
 from fft_core.names import Relation
+from fft_core.names.unused import rows_of
 from fft_core.project.model import Check, JudgedRows, PythonCheck, SourceName
 
 SAMPLE_ROWS = 5

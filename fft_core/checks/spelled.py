@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from fft_core.checks.query import CheckQuery
 from fft_core.engines.protocol import ColumnType, Session
-from fft_core.engines.spec.spelling import Spelling, unused
+from fft_core.engines.spec.spelling import Spelling
 from fft_core.errors import FftError, nearest
 from fft_core.names import Relation
 from fft_core.names.columns import AmbiguousColumnError, ColumnNames
+from fft_core.names.unused import unused
 from fft_core.project.model import Check
 
 

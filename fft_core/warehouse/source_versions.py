@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from fft_core.engines.protocol import Session
-from fft_core.engines.spec.spelling import rows_of
 from fft_core.errors import StatementError
 from fft_core.names import Relation
 from fft_core.names.columns import ColumnNames
+from fft_core.names.unused import rows_of
 from fft_core.plan.records import digest_of
 from fft_core.project.model import (
     FingerprintSettings,

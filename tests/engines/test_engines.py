@@ -15,10 +15,10 @@ import pytest
 from published import publish
 
 from fft_core.engines.protocol import RelationKind, Seal, Session, TableInfo, Want, open_session
-from fft_core.engines.spec.spelling import ROWS
 from fft_core.engines.stamp import unmarked, with_text
 from fft_core.errors import BusyError, ConnectError, EngineError, StatementError
 from fft_core.names import Relation
+from fft_core.names.unused import ROWS
 
 
 @dataclass(frozen=True)

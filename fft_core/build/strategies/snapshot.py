@@ -10,8 +10,9 @@ from fft_core.build.strategies.keys import ColumnPair, differs, is_exact, same_k
 from fft_core.build.strategies.steps import Steps
 from fft_core.engines.changes import Change
 from fft_core.engines.protocol import ColumnType, Types
-from fft_core.engines.spec.spelling import CHANGED, Spelling, unused
+from fft_core.engines.spec.spelling import CHANGED, Spelling
 from fft_core.names import Relation
+from fft_core.names.unused import unused
 from fft_core.project.model import Snapshot
 
 UPDATED_AT, VALID_FROM, VALID_TO = "_ff_updated_at", "_ff_valid_from", "_ff_valid_to"

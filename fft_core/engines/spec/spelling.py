@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 TypeWord: TypeAlias = Literal["text", "integer", "small integer", "number", "boolean", "date", "timestamp", "zoned"]
 ClockWord: TypeAlias = Literal["zoned", "timestamp", "date", "time", "zoned time"]
 TimePart: TypeAlias = Literal["year", "quarter", "month", "week", "day", "hour", "minute", "second"]
-ROWS = "_ff_all_rows"
 _AS = " as\n"  # before a query
 CHANGED = "_ff_t"  # the alias of the table that a statement changes; no column has that name
 
@@ -34,23 +33,6 @@ class NotSpelledError(StatementError):
     """The error for a statement that a dialect does not have; callers that check the capabilities never get it."""
 
     default_code = "FFT-603"
-
-
-def unused(name: str, columns: Iterable[str]) -> str:
-    """Return a name that none of these columns has; case is ignored.
-
-    >>> unused("_ff_rank", ["id"]), unused("_ff_rank", ["_FF_RANK"])
-    ('_ff_rank', '_ff_rank_')
-    """
-    taken = {column.lower() for column in columns}
-    while name in taken:
-        name += "_"
-    return name
-
-
-def rows_of(columns: Iterable[str]) -> str:
-    """Return the name that a scan uses for a whole row of a relation with these columns."""
-    return unused(ROWS, columns)
 
 
 def word(kind: RelationKind) -> str:
