@@ -47,6 +47,15 @@ def fill(engine: Session, rows: str, kind: str, where: str = "1 = 1") -> None:
     load(engine, engine.relation("t"), f"select cast(x as {kind}) as x, cast(g as varchar) as g from {values}")
 
 
+def check_all(
+    engine: Session, monkeypatch: pytest.MonkeyPatch, absent: tuple[str, ...], types: Mapping[tuple[str, str], int]
+) -> None:
+    each_case_passes_and_fails(engine, monkeypatch, absent)
+    types_are_what_the_engine_takes_them_for(engine, types)
+    patterns_find_what_they_find_elsewhere(engine)
+    what_cannot_be_evaluated_is_named(engine)
+
+
 def each_case_passes_and_fails(engine: Session, monkeypatch: pytest.MonkeyPatch, absent: tuple[str, ...]) -> None:
     """The texts in `absent` are types and values that the engine does not have."""
     monkeypatch.setattr(test_each_check, "quoted", lambda name: name)

@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from checks_on_servers import (
-    each_case_passes_and_fails,
-    patterns_find_what_they_find_elsewhere,
-    session_on,
-    types_are_what_the_engine_takes_them_for,
-    what_cannot_be_evaluated_is_named,
-)
+from checks_on_servers import check_all, session_on
 from sweeps import only_in_sweeps
-
-from fft_core.engines.protocol import Session
-
-pytestmark = only_in_sweeps
 
 ABSENT = ("uuid", "infinity")
 TYPES = {
@@ -34,23 +24,9 @@ TYPES = {
 }
 
 
-@pytest.fixture(scope="module")
-def engine(bigquery_server: Mapping[str, Any]) -> Iterator[Session]:
+@only_in_sweeps
+def test_each_check_finds_what_it_finds_elsewhere(
+    bigquery_server: Mapping[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     with session_on("bigquery", bigquery_server) as session:
-        yield session
-
-
-def test_what_passes_and_what_fails(engine: Session, monkeypatch: pytest.MonkeyPatch) -> None:
-    each_case_passes_and_fails(engine, monkeypatch, ABSENT)
-
-
-def test_types_are_what_the_engine_takes_them_for(engine: Session) -> None:
-    types_are_what_the_engine_takes_them_for(engine, TYPES)
-
-
-def test_patterns_find_what_they_find_elsewhere(engine: Session) -> None:
-    patterns_find_what_they_find_elsewhere(engine)
-
-
-def test_what_cannot_be_evaluated_is_named(engine: Session) -> None:
-    what_cannot_be_evaluated_is_named(engine)
+        check_all(session, monkeypatch, ABSENT, TYPES)
