@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, field, replace
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeAlias
 
@@ -15,6 +15,7 @@ from fft_core.plan.fingerprint import COLUMNS, Fingerprint, NodeIdentity, change
 from fft_core.plan.reads import InputPlace as InputPlace
 from fft_core.plan.reads import ReadByView as ReadByView  # exported for those who make plans
 from fft_core.plan.records import BuildRecord, Published, Remembered
+from fft_core.values import dataclass
 
 _VIEW = "view:"
 CacheMode: TypeAlias = Literal["off", "rw", "ro", "wo"]
