@@ -136,7 +136,7 @@ class _Reader:
     def _filled(self, text: str, quote: str) -> str:
         """Return a text in quotes with the values of its variables."""
         filled = re.sub(_ENV, lambda found: self._value_of(found, quote), text)
-        if re.search(r"\{[{%#]|[}%#]\}", re.sub(_ENV, " ", text)):
+        if re.search("[{}]", re.sub(_ENV, "", text)):
             raise _OtherFormError
         return filled
 
