@@ -50,8 +50,9 @@ def _late(kind: type, *, kw_only: bool) -> type:
 
 def _described(*, kw_only: bool) -> object:
     """Return the standard library's description of the arguments of `dataclass`."""
-    sample = dataclasses.dataclass(frozen=True, kw_only=kw_only)(type("Sample", (), {"__doc__": "A class."}))
-    return sample.__dataclass_params__  # type: ignore[attr-defined]
+    sample: Any = dataclasses.dataclass(frozen=True, kw_only=kw_only)(type("Sample", (), {"__doc__": "A class."}))
+    description: object = sample.__dataclass_params__
+    return description
 
 
 _DESCRIPTIONS = {kw_only: _described(kw_only=kw_only) for kw_only in (False, True)}
@@ -85,13 +86,13 @@ def _compile(kind: type) -> None:
     }
     if hasattr(kind, "__post_init__"):
         body["__post_init__"] = None  # the compiled method calls that of the instance
-    compiled = dataclasses.dataclass(frozen=True)(type(kind.__name__, (), body))
+    compiled: type = dataclasses.dataclass(frozen=True)(type(kind.__name__, (), body))
     for name in _METHODS:
         if isinstance(vars(kind)[name], _Late):
             setattr(kind, name, vars(compiled)[name])
 
 
-def _freeze(kind: type) -> None:
+def _freeze(kind: Any) -> None:  # Any: a class, for `super`
     """Refuse changes, as the standard library does: subclasses may have attributes that are not fields."""
     fields = frozenset(field.name for field in dataclasses.fields(kind))
 

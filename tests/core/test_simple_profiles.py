@@ -20,7 +20,14 @@ from fft_core.project.read.yaml_file import YamlFile, parse_yaml
 from fft_core.project.scaffold.new import new_project
 
 FILE = Path("profiles.yml")
-VARIABLES = {"A": "a.duckdb", "EMPTY": "", "QUOTES": 'it\'s "b"', "BACK": r"c:\new", "LINES": "a\nb", "WIDE": " ä # : {} "}
+VARIABLES = {
+    "A": "a.duckdb",
+    "EMPTY": "",
+    "QUOTES": 'it\'s "b"',
+    "BACK": r"c:\new",
+    "LINES": "a\nb",
+    "WIDE": " ä # : {} ",
+}
 
 
 def by_yaml(text: str, variables: Mapping[str, str]) -> YamlFile | str:
@@ -72,7 +79,8 @@ def test_the_form_of_most_projects_is_read() -> None:
         "is_on": True,
         "from": " ä # : {} ",
     }
-    assert simple.content["test"] == {"engine": "duckdb", "duckdb": {"path": ":memory:", "db_schema": "main", "jobs": 17}}
+    settings_of_test = {"path": ":memory:", "db_schema": "main", "jobs": 17}
+    assert simple.content["test"] == {"engine": "duckdb", "duckdb": settings_of_test}
     assert simple.lines["dev", "duckdb", "path"] == 7
     assert_same(SIMPLE)
 
@@ -127,11 +135,11 @@ def test_more_of_that_form(text: str) -> None:
         "dev: \"{{ env('BACK') }}\"",
         "dev: \"{{ env('LINES') }}\"",
         "dev: {{ env('A') }}",
-        "dev: \"{{ project_dir() }}\"",
+        'dev: "{{ project_dir() }}"',
         "dev: \"{{ env('A') | upper }}\"",
         "dev: \"{{ env('A' }}\"",
         "dev: \"{{- env('A') }}\"",
-        "dev: \"{% if true %}a{% endif %}\"",
+        'dev: "{% if true %}a{% endif %}"',
         'dev: "a {# not said #}"',
         "# {{ env('NOWHERE') }}\ndev: a",
         "dev: a # {# b",
@@ -151,11 +159,26 @@ def test_any_other_form_is_left_to_jinja_and_yaml(text: str) -> None:
     assert simply(text) is None
 
 
-_PIECES = st.sampled_from(
-    [*"\n\n\n:,{}'\"#&*-|?!%@`\\ \t", "  ", ": ", ", ", " #", "dev", "a", "no", "on", "12", ".5", "x-", "~", "=", "<<", "ä"]
-    + ["{{ env('A') }}", "{{ env('EMPTY', 'b') }}", "{{ env('QUOTES') }}", "{{ env('N') }}", "{{", "}}", "{%", "{#", "0x1"]
-    + ["\n  a: b", "\n  c: \"", "\n    d: '", "{a: b}", "{a: {b: c}, d: \"e\"}", "...", "---", "\r\n", "\u2028", ".nan"]
+_CHARACTERS = "\n\n\n:,{}'\"#&*-|?!%@`\\ \t"
+_WORDS = "dev a no on 12 .5 x- ~ = << ä {{ }} {% {# 0x1 ... --- .nan".split()
+_MORE = (
+    "  ",
+    ": ",
+    ", ",
+    " #",
+    "{{ env('A') }}",
+    "{{ env('EMPTY', 'b') }}",
+    "{{ env('QUOTES') }}",
+    "{{ env('N') }}",
+    "\n  a: b",
+    '\n  c: "',
+    "\n    d: '",
+    "{a: b}",
+    '{a: {b: c}, d: "e"}',
+    "\r\n",
+    "\u2028",
 )
+_PIECES = st.sampled_from([*_CHARACTERS, *_WORDS, *_MORE])
 
 
 @settings(max_examples=1500, deadline=None)

@@ -85,7 +85,7 @@ def test_values_are_made_compared_and_shown() -> None:
     with pytest.raises(TypeError, match=r"Point.__init__\(\) missing 1 required positional argument: 'x'"):
         Point()  # type: ignore[call-arg]
     with pytest.raises(TypeError, match="positional"):
-        Named(1)  # type: ignore[misc]
+        Named(1)  # type: ignore[call-arg]
     assert Named(x=1) == Named(x=1, y=1)
 
 
@@ -94,7 +94,7 @@ def test_values_do_not_change() -> None:
         with pytest.raises(dataclasses.FrozenInstanceError, match="cannot assign to field 'x'"):
             value.x = 2  # type: ignore[misc]
         with pytest.raises(dataclasses.FrozenInstanceError, match="cannot assign to field 'z'"):
-            value.z = 2  # type: ignore[union-attr]
+            value.z = 2  # type: ignore[attr-defined]
         with pytest.raises(dataclasses.FrozenInstanceError, match="cannot delete field 'x'"):
             del value.x
 
@@ -113,7 +113,7 @@ def test_methods_of_the_class_stay() -> None:
 
 def test_values_are_copied_and_pickled() -> None:
     point = Place(1, names=("a",))
-    assert copy.deepcopy(point) == pickle.loads(pickle.dumps(point)) == point  # noqa: S301 - our own
+    assert copy.deepcopy(point) == pickle.loads(pickle.dumps(point)) == point
     assert dataclasses.asdict(point) == {"x": 1, "y": 0, "names": ("a",), "kept": {}, "height": 5}
 
 
