@@ -8,6 +8,7 @@ looked at.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +31,13 @@ else:
         return partial(_late, kw_only=len(how) == 2)
 
 
-_METHODS = ("__init__", "__repr__", "__eq__", "__hash__")
+# Each method with the arguments for which the standard library compiles it, and as few others as possible.
+_METHODS: Mapping[str, Mapping[str, bool]] = {
+    "__init__": {"init": True, "repr": False, "eq": False, "frozen": True},
+    "__repr__": {"init": False, "repr": True, "eq": False},
+    "__eq__": {"init": False, "repr": False, "eq": True},
+    "__hash__": {"init": False, "repr": False, "eq": True, "unsafe_hash": True},
+}
 
 
 def _late(kind: type, *, kw_only: bool) -> type:
@@ -69,13 +76,13 @@ class _Late:
     def __get__(self, instance: object, owner: type | None = None) -> Any:  # Any: the method, as Python binds it
         found = vars(self._kind)[self._name]
         if found is self:
-            _compile(self._kind)
+            setattr(self._kind, self._name, _compiled(self._kind, self._name))
             found = vars(self._kind)[self._name]
         return found.__get__(instance, owner)
 
 
-def _compile(kind: type) -> None:
-    """Compile the methods, by the standard library, for a class of the same fields; two threads may do so at once."""
+def _compiled(kind: type, name: str) -> object:
+    """Compile a method, by the standard library, for a class of the same fields; two threads may do so at once."""
     fields = {field.name: field for field in dataclasses.fields(kind)}
     body: dict[str, Any] = {  # Any: the content of a class
         "__module__": kind.__module__,
@@ -86,10 +93,9 @@ def _compile(kind: type) -> None:
     }
     if hasattr(kind, "__post_init__"):
         body["__post_init__"] = None  # the compiled method calls that of the instance
-    compiled: type = dataclasses.dataclass(frozen=True)(type(kind.__name__, (), body))
-    for name in _METHODS:
-        if isinstance(vars(kind)[name], _Late):
-            setattr(kind, name, vars(compiled)[name])
+    alike: type = dataclasses.dataclass(**_METHODS[name])(type(kind.__name__, (), body))
+    method: object = vars(alike)[name]
+    return method
 
 
 def _freeze(kind: Any) -> None:  # Any: a class, for `super`
