@@ -507,9 +507,7 @@ def test_variables_come_from_the_environment_where_none_are_given(
 
 def test_definitions_let_python_search_for_cycles_less_often(shop: Path) -> None:
     """Thresholds that a process has set itself stay."""
-    code = (
-        "import gc; {}; import fft_dagster as f; f.build_definitions({!r}); print(gc.get_threshold())"
-    )
+    code = "import gc; {}; import fft_dagster as f; f.build_definitions({!r}); print(gc.get_threshold())"
 
     def thresholds(setting: str) -> str:
         command = [sys.executable, "-c", code.format(setting, str(shop))]
