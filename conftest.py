@@ -66,6 +66,7 @@ TOGETHER = (
     (  # one server of Spark
         "tests/engines/test_contract.py::TestSpark::",
         "tests/engines/test_spark.py::",
+        "tests/checks/test_checks_on_spark.py::",
         "tests/engines/test_projects_on_spark.py::",
         "tests/skip/test_skips_on_spark.py::",
     ),

@@ -18,7 +18,7 @@ from fft_core.values import dataclass
 
 if TYPE_CHECKING:
     from fft_core import Plan, Project, Request, Run, Warehouse
-    from fft_core.plan.decide import CacheMode
+    from fft_core.plan.decision import CacheMode
     from fft_core.run.output_guard import OutputGuard
 
 

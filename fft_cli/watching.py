@@ -57,8 +57,10 @@ def wait_for_change(root: Path, before: States) -> tuple[Path, ...]:
         if now != before:
             break
         time.sleep(SECONDS)
-    while (later := states_of(root)) != now:  # an editor or git is still writing
-        now = later
+    while True:  # an editor or git may still be writing
         time.sleep(SECONDS)
+        before_pause, now = now, states_of(root)
+        if now == before_pause:
+            break
     changed = {path for path in {*before, *now} if before.get(path) != now.get(path)}
     return tuple(sorted(path.relative_to(root) for path in changed))

@@ -16,9 +16,9 @@ from fft_core.frames import to_arrow as to_arrow
 from fft_core.names import Relation as Relation
 from fft_core.operations.freshness import source_freshness as source_freshness
 from fft_core.operations.preview import preview as preview
-from fft_core.plan.decide import Decision as Decision
-from fft_core.plan.decide import Plan as Plan
-from fft_core.plan.decide import Request as Request
+from fft_core.plan.decision import Decision as Decision
+from fft_core.plan.decision import Plan as Plan
+from fft_core.plan.decision import Request as Request
 from fft_core.project.model import Model as Model
 from fft_core.project.model import Project as Project
 from fft_core.project.model import Seed as Seed

@@ -15,7 +15,7 @@ import dagster as dg
 
 from fft_core import FftError, Model, Project, Request, Run, Seed, Warehouse
 from fft_core.engines.spec.masking import Masker
-from fft_core.plan.decide import CacheMode
+from fft_core.plan.decision import CacheMode
 from fft_core.run.outcomes import StepEnded, StepStarted
 from fft_core.run.output_guard import guarded_output
 from fft_dagster.events import materialization

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from fft_core.engines.protocol import RelationKind
 from fft_core.engines.spec.attachments import Attachment, attachments_from_json, attachments_to_json
 from fft_core.errors import EngineError, StatementError
-from fft_core.plan.decide import Decision
+from fft_core.plan.decision import Decision
 from fft_core.plan.records import Published
 from fft_core.warehouse.records import write_attached
 from fft_core.warehouse.warehouse import Warehouse

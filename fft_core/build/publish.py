@@ -32,7 +32,8 @@ from fft_core.engines.protocol import ColumnType, PublishMode, RelationKind, Sea
 from fft_core.engines.spec.spelling import rows_of
 from fft_core.errors import BusyError
 from fft_core.names import Relation
-from fft_core.plan.decide import Decision, first_load, version_of_load, view_version
+from fft_core.plan.decide import first_load, version_of_load, view_version
+from fft_core.plan.decision import Decision
 from fft_core.plan.records import BuildRecord, Published
 from fft_core.project.model import Incremental, MaterializedView, Model, Seed, Snapshot, SourceName, View
 from fft_core.warehouse.records import measures_statement, record_statements, recorded_measures

@@ -1,4 +1,4 @@
-"""How deep documents of JSON are nested: what Python's parser accepts differs between its versions."""
+"""The nesting of JSON documents, limited, because the limit of Python's parser differs between versions."""
 
 from __future__ import annotations
 

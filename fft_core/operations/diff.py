@@ -9,7 +9,8 @@ from typing import Literal, TypeAlias
 from fft_core.compile.identity import Identities
 from fft_core.names import Relation
 from fft_core.operations.compare_rows import Comparison, RowsCompared, compare_relations, without_values
-from fft_core.plan.decide import Reason, ReasonKind, reached_by_views
+from fft_core.plan.decide import reached_by_views
+from fft_core.plan.decision import Reason, ReasonKind
 from fft_core.plan.modified import as_built_by, differences
 from fft_core.plan.records import BuildRecord, Published, Remembered
 from fft_core.project.model import Incremental, Model, Seed, Snapshot, Source, SourceName, Unique

@@ -7,7 +7,8 @@ from dataclasses import replace
 from functools import cached_property
 
 from fft_core.compile.identity import Identities
-from fft_core.plan.decide import InputVersion, reached_by_views, recorded_version, view_version
+from fft_core.plan.decide import reached_by_views, recorded_version, view_version
+from fft_core.plan.decision import InputVersion
 from fft_core.plan.fingerprint import READS_FROM, Fingerprint, NodeIdentity, fingerprint_of, placed_as
 from fft_core.plan.records import BuildRecord, Remembered
 from fft_core.project.model import Model, Seed

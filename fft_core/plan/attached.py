@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from fft_core.plan.decide import Decision, Plan, Reason, ReasonKind
+from fft_core.plan.decision import Decision, Plan, Reason, ReasonKind
 
 _KIND: ReasonKind = "attachments_changed"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from fft_core.plan.decide import Decision, Plan, Reason
+from fft_core.plan.decision import Decision, Plan, Reason
 from fft_core.plan.records import Remembered
 
 

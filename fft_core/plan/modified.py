@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import get_args
 
-from fft_core.plan.decide import InputVersion, Reason, ReasonKind, Request, decide, recorded_version
+from fft_core.plan.decide import decide, recorded_version
+from fft_core.plan.decision import InputVersion, Reason, ReasonKind, Request
 from fft_core.plan.fingerprint import NodeIdentity, placed_as
 from fft_core.plan.records import Remembered
 

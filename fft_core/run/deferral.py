@@ -10,8 +10,9 @@ from typing import Protocol
 from fft_core.compile.identity import Identities
 from fft_core.errors import MissingRelationError
 from fft_core.names import Relation
-from fft_core.plan.decide import Decision, reached_by_views, recorded_version
-from fft_core.plan.decide import InputVersion as InputVersion
+from fft_core.plan.decide import reached_by_views, recorded_version
+from fft_core.plan.decision import Decision
+from fft_core.plan.decision import InputVersion as InputVersion
 from fft_core.plan.fingerprint import NodeIdentity
 from fft_core.plan.modified import as_built_by, modified
 from fft_core.plan.records import Remembered

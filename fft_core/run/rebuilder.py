@@ -12,18 +12,8 @@ from fft_core.compile.identity import Identities
 from fft_core.errors import RequestError, nearest
 from fft_core.names import model_name
 from fft_core.plan.attached import with_attachments, with_foreign_keys
-from fft_core.plan.decide import (
-    Decision,
-    InputVersion,
-    Plan,
-    Request,
-    decide,
-    decide_all,
-    is_refreshed,
-    reached_by_views,
-    recorded_version,
-    with_query,
-)
+from fft_core.plan.decide import decide, decide_all, is_refreshed, reached_by_views, recorded_version, with_query
+from fft_core.plan.decision import Decision, InputVersion, Plan, Request
 from fft_core.plan.kinds import with_gaps
 from fft_core.plan.modified import modified
 from fft_core.plan.records import BuildRecord, Published

@@ -12,7 +12,7 @@ from fft_core.checks.results import CheckResult, Judged
 from fft_core.errors import FftError
 from fft_core.json_files import write_json_file
 from fft_core.json_files.artifacts import Part, artifact_path, plain, read_json_file, spelled
-from fft_core.plan.decide import Reason, ReasonKind
+from fft_core.plan.decision import Reason, ReasonKind
 from fft_core.project.model import Outcome, Severity
 from fft_core.values import dataclass
 

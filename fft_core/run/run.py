@@ -12,7 +12,7 @@ from fft_core.build.query_limit import query_limit
 from fft_core.compile.call import Compiler
 from fft_core.compile.identity import Identities
 from fft_core.engines.spec.masking import Masker
-from fft_core.plan.decide import Plan, Request
+from fft_core.plan.decision import Plan, Request
 from fft_core.project.model import Check, Model, Project, Seed, SourceName
 from fft_core.project.profile.profiles import Profile
 from fft_core.project.profile.secrets import project_masker

@@ -9,7 +9,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from fft_core.checks.results import CheckResult
-from fft_core.plan.decide import Decision, Plan, ReadByView, Request, decide_all, is_as_written, reached_by_views
+from fft_core.plan.decide import decide_all, is_as_written, reached_by_views
+from fft_core.plan.decision import Decision, Plan, Request
+from fft_core.plan.reads import ReadByView
 from fft_core.plan.records import Remembered
 from fft_core.project.model import Model, Project, Seed
 from fft_core.run.live_views import LiveView, LiveViews

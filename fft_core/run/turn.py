@@ -19,7 +19,7 @@ from fft_core.compile.identity import Identities
 from fft_core.errors import FftError, MissingRelationError
 from fft_core.http.stats import collecting
 from fft_core.plan.attached import attachments_are_due
-from fft_core.plan.decide import Decision, Reason, Request
+from fft_core.plan.decision import Decision, Reason, Request
 from fft_core.plan.records import BuildRecord
 from fft_core.project.model import Check, Model, Seed, SourceName, StreamBody
 from fft_core.run.chosen_views import views_to_judge

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from fft_core.engines.protocol import RelationKind
-from fft_core.plan.decide import Request
+from fft_core.plan.decision import Request
 from fft_core.project.model import Project
 from fft_core.run.run import Run
 from fft_core.testing.project import make_project

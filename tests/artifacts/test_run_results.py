@@ -13,7 +13,7 @@ from validation import validate
 
 from fft_core import FftError
 from fft_core.errors import ArtifactError, Location
-from fft_core.plan.decide import Reason
+from fft_core.plan.decision import Reason
 from fft_core.run.results import (
     CheckRunResult,
     HttpRunResult,

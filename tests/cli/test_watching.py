@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
-from fft_cli.watching import states_of
+from fft_cli.watching import SECONDS, states_of, wait_for_change
 
 NAMES = "from pathlib import Path; from fft_cli.watching import states_of; print(*(p.name for p in states_of(Path())))"
 
@@ -23,3 +25,21 @@ def test_the_file_that_the_output_goes_to_is_no_change(tmp_path: Path) -> None:
     with path.open("w") as said:
         subprocess.run([sys.executable, "-c", NAMES], cwd=tmp_path, stdout=said, check=True)
     assert path.read_text().split() == ["project.yml"]
+
+
+def test_a_file_that_is_still_written_is_waited_for(tmp_path: Path) -> None:
+    """An editor empties a file before it writes the new text."""
+    path = tmp_path / "a.sql"
+    path.write_text("select 1")
+    before = states_of(tmp_path)
+    path.write_text("")
+
+    def write_slowly() -> None:
+        time.sleep(SECONDS / 2)
+        path.write_text("select 2 as x")
+
+    writer = threading.Thread(target=write_slowly)
+    writer.start()
+    assert [str(changed) for changed in wait_for_change(tmp_path, before)] == ["a.sql"]
+    assert path.read_text() == "select 2 as x"
+    writer.join()

@@ -40,7 +40,7 @@ from pages import (
 )
 
 from fft_core import load_project
-from fft_core.plan.decide import ReasonKind
+from fft_core.plan.decision import ReasonKind
 from fft_core.plan.modified import DIFFERENCES
 from fft_core.reports.lint.findings import INVALID
 from fft_core.reports.lint.rules import RULES

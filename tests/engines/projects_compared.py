@@ -10,6 +10,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as parquet
 from targets import Target
 
 from fft_core import Run, load_project, read_relation
@@ -21,6 +23,17 @@ LOADED = "_ff_loaded_at"
 
 def copied(project: Path, root: Path) -> None:
     shutil.copytree(project, root, ignore=shutil.ignore_patterns(".*", "__pycache__"))
+
+
+def with_fewer_flights(project: Path, root: Path) -> None:
+    """Copy the example with every sixteenth flight, without the check that counts all of them."""
+    copied(project, root)
+    flights = root / "seeds" / "raw_flights.parquet"
+    table = parquet.read_table(flights)
+    parquet.write_table(table.take(pa.array(range(0, table.num_rows, 16))), flights)
+    config = root / "project.yml"
+    kept = [line for line in config.read_text().splitlines() if "row_count_between" not in line]
+    config.write_text("\n".join(kept))
 
 
 def check_tables(target: Target, folder: Path, project: Path, copy: Callable[[Path, Path], None] = copied) -> None:

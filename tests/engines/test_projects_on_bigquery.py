@@ -13,14 +13,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as parquet
 import pytest
-from projects_compared import EXAMPLE, USERS_ORDERS, check_tables, copied
+from projects_compared import EXAMPLE, USERS_ORDERS, check_tables, with_fewer_flights
 from sweeps import only_in_sweeps
 from targets import Target
-
-EACH = 16
 
 
 @pytest.fixture(scope="module")
@@ -28,14 +24,8 @@ def target(bigquery_server: Mapping[str, Any]) -> Target:
     return Target(None, "bigquery", bigquery_server)
 
 
-def fewer_flights(project: Path, root: Path) -> None:
-    copied(project, root)
-    flights = root / "seeds" / "raw_flights.parquet"
-    table = parquet.read_table(flights)
-    parquet.write_table(table.take(pa.array(range(0, table.num_rows, EACH))), flights)
-    config = root / "project.yml"
-    kept = [line for line in config.read_text().splitlines() if "row_count_between" not in line]
-    config.write_text("\n".join(kept))
+def rewritten(project: Path, root: Path) -> None:
+    with_fewer_flights(project, root)
     models = root / "models"
     mart = models / "marts" / "mart_weather_delay.ff.sql"
     mart.write_text(without_values(mart.read_text()))
@@ -60,4 +50,4 @@ def test_each_table_of_users_and_orders_is_that_of_duckdb(target: Target, tmp_pa
 
 @only_in_sweeps
 def test_each_table_of_the_example_is_that_of_duckdb(target: Target, tmp_path: Path) -> None:
-    check_tables(target, tmp_path, EXAMPLE, fewer_flights)
+    check_tables(target, tmp_path, EXAMPLE, rewritten)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sweeps import FIRST_SEED
+from sweeps import FIRST_SEED, examples
 from two_environments import KINDS, Environments, environments, of_kind
 
 from fft_core import FftError, Run
@@ -268,7 +268,7 @@ def test_a_role_that_may_only_read_there_is_enough(tmp_path: Path, postgres_dsn:
 NODES = ("raw_users", "users", "loud", "counted", "louder", "ends")
 
 
-@pytest.mark.parametrize("seed", range(FIRST_SEED, FIRST_SEED + 3))
+@pytest.mark.parametrize("seed", range(FIRST_SEED, FIRST_SEED + examples(1, 5)))
 def test_after_any_builds_the_rows_are_those_of_a_full_build(both: Environments, seed: int) -> None:
     """In an order by chance: the seed is edited, parts of both environments are built; in the end, all of dev is."""
     chance = random.Random(seed)

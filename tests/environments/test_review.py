@@ -184,8 +184,7 @@ def test_the_command_writes_the_report(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("kind", ["second schema", "postgres"])
+@pytest.mark.parametrize(("kind", "number"), [("second schema", signal.SIGINT), ("postgres", signal.SIGTERM)])
 def test_an_interrupted_review_drops_its_schema(
     kind: str, number: int, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:

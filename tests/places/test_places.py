@@ -13,7 +13,7 @@ from written_projects import Files, problems, write_project
 
 from fft_core import Project, Run, load_project
 from fft_core.operations.orphans import find_orphans, remove_orphans
-from fft_core.plan.decide import Plan
+from fft_core.plan.decision import Plan
 from fft_core.run.run import Run as WholeRun
 from fft_core.warehouse.warehouse import planned_relations
 

@@ -36,6 +36,15 @@ def test_a_build_writes_a_file_of_its_version(shop: Served) -> None:
     assert manifest["columns"][0] == ["id", "INTEGER"]
 
 
+def test_a_page_of_a_large_file_need_not_read_all_of_it(shop: Served) -> None:
+    """The rows are in the order of the key, in groups whose smallest and largest keys the file has."""
+    shop.write({"models/orders.ff.sql": orders(range(1)).replace("array[0]", "range(50000)")})
+    shop.build()
+    groups = pq.ParquetFile(shop.folder() / shop.manifest()["file"]).metadata
+    keys = [groups.row_group(n).column(0).statistics for n in range(groups.num_row_groups)]
+    assert [(key.min, key.max) for key in keys if key is not None] == [(0, 20479), (20480, 40959), (40960, 49999)]
+
+
 def test_a_model_without_the_key_writes_nothing(shop: Served) -> None:
     shop.write({"models/orders.ff.sql": "select 1 as id, 'x' as name"})
     shop.build()

@@ -1,7 +1,7 @@
 """What each dialect writes, word for word: `FFT_WRITE_GOLDEN=1 pytest tests/spelling` writes the files anew.
 
-Those of DuckDB and Postgres are executed, from top to bottom. For the others there is no server here. BigQuery's texts
-were judged by GoogleSQL's own analyzer when they were written, see docs/decisions/spelling.md.
+Those of DuckDB and Postgres are executed, from top to bottom. For the others there is no server here. GoogleSQL's own
+parser reads BigQuery's in `test_grammar_of_bigquery.py`.
 """
 
 from __future__ import annotations

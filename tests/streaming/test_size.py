@@ -39,12 +39,12 @@ def test_a_duckdb_file_does_not_grow_without_end(tmp_path: Path) -> None:
         place, "sessions", key="user_id", event_time="ts", event_id="event_id", gap_minutes=5,
         measures={"revenue": "sum(amount)"},
     )  # fmt: skip
-    began = time.perf_counter()
+    began = time.process_time()
     for number in range(BATCHES):
         sessionizer.process_batch(batch(number))
         if number == BATCHES // 4:
-            began, first = time.perf_counter(), time.perf_counter() - began
-    per_batch = (time.perf_counter() - began) / (BATCHES * 3 / 4 - 1)
+            began, first = time.process_time(), time.process_time() - began
+    per_batch = (time.process_time() - began) / (BATCHES * 3 / 4 - 1)
     assert per_batch < 4 * first / (BATCHES / 4 + 1)  # generous: it is to find what grows with the table
     place.engine.close()
     with duckdb.connect(str(tmp_path / "copy.duckdb")) as copy:

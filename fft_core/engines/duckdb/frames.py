@@ -13,6 +13,8 @@ from fft_core.engines.duckdb import arrow
 from fft_core.engines.duckdb.spelling import SPELLING
 from fft_core.engines.spec.csv_format import DEFAULT, CsvFormat
 
+_ROW_GROUP = 20_480  # a page of sorted rows reads one or two groups: a third of the time, 4 % larger
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -41,7 +43,8 @@ class DuckDBFrames:
             rows = cursor.sql(sql)
             casts = arrow.casts(rows.columns, rows.types)
             query = arrow.cast_query(sql, casts) if casts else sql
-            cursor.execute(f"copy ({query}\n) to {SPELLING.literal(str(path))} (format parquet, compression zstd)")
+            form = f"format parquet, compression zstd, row_group_size {_ROW_GROUP}"
+            cursor.execute(f"copy ({query}\n) to {SPELLING.literal(str(path))} ({form})")
 
     @contextmanager
     def query(self, frame: pa.Table) -> Iterator[str]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import get_args
 
-from fft_core.plan.decide import Request
+from fft_core.plan.decision import Request
 from fft_core.project.model import Check, Project
 from fft_core.project.model.selection import choose, identity_of, meaning_of_checks, refuse_unknown, select
 from fft_core.run.rebuilder import Rebuilder
