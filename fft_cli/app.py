@@ -37,6 +37,7 @@ COMMANDS = {
     "diff": "fft_cli.diff",
     "docgen": "fft_cli.docgen",
     "doctor": "fft_cli.doctor",
+    "engine": "fft_cli.engine",
     "explain": "fft_cli.explain",
     "init": "fft_cli.init",
     "ls": "fft_cli.ls",
@@ -60,7 +61,7 @@ GROUPS = {
     "Begin": ("init", "deps", "doctor", "explain"),
     "Build and check": ("build", "run", "seed", "test", "utest", "snapshot", "source", "stream", "clone"),
     "Look": ("plan", "diff", "review", "ls", "show", "dag", "dev", "docgen", "serve"),
-    "Maintain": ("ci-check", "sync-db-comments", "cache", "clean"),
+    "Maintain": ("ci-check", "engine", "sync-db-comments", "cache", "clean"),
     "Other": ("version",),
 }
 

@@ -8,6 +8,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import FrameType
 from typing import TYPE_CHECKING
 
 CANCEL_AGAIN_SECONDS = 0.2
@@ -30,7 +31,10 @@ def opened_warehouse(
 
 @contextmanager
 def cancelled_by_ctrl_c(cancel: Callable[[], None]) -> Iterator[None]:
-    """Cancel statements on SIGINT. Python's own handler would wait until the main thread returns from the driver."""
+    """Cancel statements on SIGINT, and on SIGTERM if it has a handler.
+
+    Handlers of Python wait until the main thread returns from the driver.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -48,9 +52,23 @@ def cancelled_by_ctrl_c(cancel: Callable[[], None]) -> Iterator[None]:
         os.close(told)
 
 
+@contextmanager
+def ended_by_sigterm() -> Iterator[None]:
+    """End as after Ctrl-C if a CI system ends the job, so that a scratch schema is dropped."""
+
+    def end(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def _cancel_when_told(told: int, cancel: Callable[[], None]) -> None:
     while signals := os.read(told, 1):  # empty if the other end was closed
-        if signals[0] == signal.SIGINT:
+        if signals[0] in (signal.SIGINT, signal.SIGTERM):
             cancel()
             # a statement that had not begun yet does not notice
             while not select.select([told], [], [], CANCEL_AGAIN_SECONDS)[0]:

@@ -86,6 +86,11 @@ EXAMPLES: Mapping[str, Sequence[Example]] = {
         Example("The Dagster UI on port 3000", "fft dev shop", is_tried=False),
         Example("On another port", "fft dev shop --port 3001", is_tried=False),
     ),
+    "engine check": (
+        Example("Every claim, in the warehouse of prod", "fft engine check shop --env prod", is_tried=False),
+        Example("Two claims, for a program", "fft engine check shop --only publish --only digests --json"),
+        Example("In a schema that exists and is empty", "fft engine check shop --schema scratch", is_tried=False),
+    ),
     "ci-check": (Example("Before a commit", "fft ci-check shop"),),
     "cache clear": (
         Example("See the records that would be removed", "fft cache clear shop --dry-run"),

@@ -50,7 +50,7 @@ def print_plan(plan: Plan, *, as_json: bool, verbose: bool = False) -> None:
         echo_json(plan.to_json())
         return
     listed = [decision for decision in plan.decisions if verbose or not _is_unchanged(decision)]
-    for line in aligned([row for decision in listed for row in _rows(decision)]):
+    for line in aligned([row for decision in listed for row in _rows(decision, verbose=verbose)]):
         echo(line)
     builds = len(plan.builds)
     if listed:
@@ -58,13 +58,15 @@ def print_plan(plan: Plan, *, as_json: bool, verbose: bool = False) -> None:
     echo(f"{builds} to build, {len(plan.decisions) - builds} to reuse")
 
 
-def _rows(decision: Decision) -> Iterator[tuple[str, str, str]]:
+def _rows(decision: Decision, *, verbose: bool) -> Iterator[tuple[str, str, str]]:
     """Yield the action for a node, its name, and a reason; then a row for each further reason."""
     views = [view.said_of(decision.name) for view in decision.views]
     first, *others = [*map(str, decision.reasons), *map(str, decision.reads), *views]
     first = f"increment: {first}" if decision.is_build and decision.is_increment else first
     yield style(decision.action, fg=_COLORS[decision.action]), decision.name, first
     yield from (("", "", reason) for reason in others)
+    if verbose and (unused := decision.identity.layout_unused):
+        yield "", "", f"without effect on this engine: {', '.join(unused)}"
 
 
 def _is_unchanged(decision: Decision) -> bool:

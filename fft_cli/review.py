@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from types import FrameType
 
 import click
 
@@ -44,7 +40,7 @@ def command(
     are read. The schema is dropped at the end. Ends with 1 if a build, a check or a unit test failed. PROJECT is the
     folder with project.yml.
     """
-    from fft_cli.ctrl_c import cancelled_by_ctrl_c
+    from fft_cli.ctrl_c import cancelled_by_ctrl_c, ended_by_sigterm
     from fft_cli.diff import columns_in, read_tolerance
     from fft_core.json_files import write_text_file
     from fft_core.operations.compare_rows import Comparison
@@ -58,7 +54,7 @@ def command(
     against = defer or project.environment.get(DEFER)
     if not against:
         raise click.UsageError("name the environment to compare with: --defer ENV, or FFT_DEFER")
-    with _ended_by_sigterm():
+    with ended_by_sigterm():
         found = review(project, since, against, how, cancelled_by_ctrl_c)
     text = project_masker(project)(review_markdown(found))
     if out is None:
@@ -66,17 +62,3 @@ def command(
     else:
         write_text_file(out, text)
     sys.exit(FAILED if found.has_failed else 0)
-
-
-@contextmanager
-def _ended_by_sigterm() -> Iterator[None]:
-    """End as after Ctrl-C if a CI system ends the job, so that the scratch schema is dropped."""
-
-    def end(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -18,6 +18,7 @@ FftError
 │   │   └── UnreachableError   the server does not answer; a retry can succeed
 │   ├── BusyError           another process holds the database; a retry can succeed
 │   ├── MissingRelationError   an input does not exist in the database
+│   ├── LayoutError         a table cannot have the configured partitions or clusters
 │   └── StatementError      the database rejects a statement
 ├── StepTimeoutError        a step took longer than its model allows
 ├── StateError              the records of earlier builds cannot be read

@@ -26,6 +26,31 @@ class DagsterFace:
         with open_instance(project.root) as instance:
             yield from run_work(project, work, instance, planned)
 
+    def run_queued(
+        self, project: Project, work: Work | None, planned: Run, *, address: str, build: str
+    ) -> Iterator[RunEvent] | None:
+        """Launch a run on the workers through the web server, and follow it; SIGINT terminates it.
+
+        Args:
+            project: The project.
+            work: The work of the run; None to follow the run that an earlier process launched for the same build.
+            planned: The run of the plan.
+            address: The address of Dagster's web server, whose instance must be that of DAGSTER_HOME.
+            build: The id of the request, a tag of the run.
+
+        Returns:
+            The outcomes; None if there is no run to follow.
+
+        Raises:
+            FftError: the run cannot be launched, or followed.
+        """
+        from fft_dagster.runs.queued import Queue, resumed, run_queued  # imports Dagster, which costs a second
+        from fft_dagster.runs.runs import open_instance
+        from fft_dagster.runs.web_server import WebServer
+
+        queue = Queue(WebServer(address), open_instance(project.root), build)
+        return resumed(project, queue, planned) if work is None else run_queued(project, work, queue, planned)
+
     def with_functions(self, project: Project) -> Project:
         """Return the project with the functions of the Dagster checks that it declares. Raises ProjectError."""
         from fft_dagster.gates import gated
@@ -71,6 +96,16 @@ class DagsterFace:
         from fft_dagster.runs.past import past_run  # imports Dagster, which costs a second
 
         return past_run(project, run_id)
+
+    def has_run(self, project: Project, run_id: str) -> bool:
+        """Return whether the history has a run. Raises FftError if it cannot be read."""
+        from fft_dagster.runs.instance import has_history
+
+        if not has_history(project.root):
+            return False
+        from fft_dagster.runs.past import has_run  # imports Dagster, which costs a second
+
+        return has_run(project, run_id)
 
     def history(self) -> Path:
         """Return the folder of a project's instance, relative to the project."""

@@ -70,6 +70,7 @@ def make_app(
 ) -> FastAPI:
     """Return an app; `settings` are those of the variables if None. Raises FftError."""
     from fft_serve.builds.endpoints import add_build_routes
+    from fft_serve.builds.face import refuse_no_queue
     from fft_serve.openapi import add_document_routes
     from fft_serve.routes import add_routes
 
@@ -77,6 +78,8 @@ def make_app(
     variables = project_variables(root, env, variables)
     settings = settings or read_settings(variables)
     _begin_sentry(settings)
+    if settings.dagster_url is not None:
+        refuse_no_queue()
     state = State(root, env, settings, variables)
     service = Service(state, Gate(settings.tokens_file(root), settings), settings)
 
@@ -100,12 +103,13 @@ def make_app(
     add_build_routes(api, service)
     add_document_routes(api, service)
     if settings.cors_origins:
-        exposed = ["ETag", "Last-Modified", "Link", "X-FFT-Data-Version", "X-FFT-Next", "X-FFT-Withheld", "X-FFT-Count"]
+        own = ("Data-Version", "Built-At", "Run-Id", "Next", "Withheld", "Count")
+        exposed = ["ETag", "Last-Modified", "Link", "Location", "Retry-After", *(f"X-FFT-{name}" for name in own)]
         api.add_middleware(
             CORSMiddleware,
             allow_origins=list(settings.cors_origins),
             allow_methods=["GET", "POST", "DELETE"],
-            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "If-None-Match"],
+            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "If-None-Match", "Last-Event-ID"],
             expose_headers=exposed,
         )
     api.add_middleware(Around, metrics=service.metrics, body_bytes=settings.body_kb * 1024)
@@ -149,4 +153,8 @@ def _begin_sentry(settings: ServeSettings) -> None:
     except ImportError as error:
         hint = 'pip install "fft-dagster[serve,sentry]"'
         raise FftError("SENTRY_DSN is set, and sentry-sdk is not installed", hint=hint, code="FFT-211") from error
-    sentry_sdk.init(settings.sentry_dsn.get_secret_value(), send_default_pii=False)
+    try:
+        sentry_sdk.init(settings.sentry_dsn.get_secret_value(), send_default_pii=False)
+    except ValueError as error:
+        hint = "As in https://KEY@HOST/PROJECT."
+        raise FftError("SENTRY_DSN cannot be used", hint=hint, code="FFT-910") from error

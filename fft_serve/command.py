@@ -183,6 +183,7 @@ def _serve(root: Path, env: str | None, host: str, port: int) -> None:
 
     from fft_serve.application import Service, make_app
     from fft_serve.auth.gate import is_loopback_name
+    from fft_serve.auth.web_tokens import SHORTEST_KEY
 
     settings, env, variables = _settings(root, env)
     api = make_app(root, env, variables, settings)
@@ -193,6 +194,8 @@ def _serve(root: Path, env: str | None, host: str, port: int) -> None:
             said, hint="fft serve token create NAME, or set SECRET_KEY or FFT_SERVE_JWKS_URL.", code="FFT-910"
         )
     _mask(service)
+    if settings.secret_key is not None and len(settings.secret_key.get_secret_value().encode()) < SHORTEST_KEY:
+        _say(f"SECRET_KEY is shorter than {SHORTEST_KEY} bytes: no JSON web token signed with it is valid")
     with _listening(host, port) as listener:
         shown = f"[{host}]" if ":" in host else host
         served = len(service.state.current().served)
@@ -202,12 +205,21 @@ def _serve(root: Path, env: str | None, host: str, port: int) -> None:
             _say("no model has serve: true in its config(), so there are no rows to read")
         config = uvicorn.Config(
             api,
+            log_config=_logging(settings.log_level),
             log_level=settings.log_level,
             access_log=False,  # the app writes its own, without values of the request
             server_header=False,
             timeout_graceful_shutdown=10,
         )
         uvicorn.Server(config).run(sockets=[listener])
+
+
+def _logging(level: str) -> dict[str, Any]:
+    """Return the configuration of the logs: those of the app look like those of the server."""
+    from uvicorn.config import LOGGING_CONFIG
+
+    own = {"handlers": ["default"], "level": level.upper(), "propagate": False}
+    return {**LOGGING_CONFIG, "loggers": {**LOGGING_CONFIG["loggers"], "fft_serve": own}}
 
 
 def _listening(host: str, port: int) -> socket.socket:

@@ -84,8 +84,8 @@ def add_document_routes(api: FastAPI, service: Service) -> None:
         headers = {"Content-Security-Policy": _POLICY, "Cache-Control": "no-cache"}
         return Response(content, 200, headers, "text/html; charset=utf-8")
 
-    api.add_api_route("/openapi.json", document, methods=["GET"], response_model=None, include_in_schema=False)
-    api.add_api_route("/", page, methods=["GET"], response_model=None, include_in_schema=False)
+    api.add_api_route("/openapi.json", document, methods=["GET", "HEAD"], response_model=None, include_in_schema=False)
+    api.add_api_route("/", page, methods=["GET", "HEAD"], response_model=None, include_in_schema=False)
 
 
 def openapi(loaded: Loaded, subject: Subject, service: Service, root: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
-from fft_core import Run
+from fft_core import Request, Run
 from fft_core.errors import BusyError, ConnectError, FftError, RequestError
 from fft_core.project.model.project import without_hooks
 from fft_core.run.select.facts import select_nodes
@@ -35,14 +35,21 @@ def chosen_nodes(project: Project, select: str | None, allowed: str = "") -> fro
     return chosen if within is None else chosen & within
 
 
-def make_plan(loaded: Loaded, select: str | None, patience_seconds: int, allowed: str = "") -> Plan:
+def request_of(rebuild: bool) -> Request:
+    """Return the request of a build: of all nodes, or of those that are out of date."""
+    return Request("rw", ("*",) if rebuild else ())
+
+
+def make_plan(
+    loaded: Loaded, select: str | None, patience_seconds: int, allowed: str = "", *, rebuild: bool = False
+) -> Plan:
     """Decide for a selection. Raises ProblemError; with Retry-After if others have the database."""
     if not _one_at_a_time.acquire(timeout=patience_seconds):
         raise ProblemError("busy", "another plan is being made", headers={"Retry-After": "1"})
     try:
         project = without_hooks(loaded.project)
         chosen = chosen_nodes(project, select, allowed)
-        run = Run(project, nodes=chosen)
+        run = Run(project, request_of(rebuild), nodes=chosen)
         with run.open(read_only=True, patience_seconds=patience_seconds) as warehouse:
             return run.plan(warehouse, chosen)
     except BusyError as error:

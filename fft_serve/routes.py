@@ -13,8 +13,8 @@ from fft_serve.catalog import catalog_of, source_of
 from fft_serve.plans import make_plan, plan_json
 from fft_serve.problems import ProblemError, nearest_text
 from fft_serve.replies import json_response, refuse_parameters
-from fft_serve.rows.endpoint import RowsAnswer, chosen_format, etag_of, is_known
-from fft_serve.rows.walk import RowsRequest, explained
+from fft_serve.rows.endpoint import RowsAnswer, chosen_format, headers_of_now, is_known
+from fft_serve.rows.walk import RowsRequest
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -42,7 +42,7 @@ def add_routes(api: FastAPI, service: Service) -> None:
         "/metrics": endpoints.metrics,
     }
     for path, endpoint in read.items():
-        api.add_api_route(path, endpoint, methods=["GET"], response_model=None, include_in_schema=False)
+        api.add_api_route(path, endpoint, methods=["GET", "HEAD"], response_model=None, include_in_schema=False)
 
 
 class _Endpoints:
@@ -132,26 +132,20 @@ class _Endpoints:
         model = _served(loaded, name, subject)
         kind = chosen_format(format, request.headers.get("accept", ""))
         parameters = [(key, value) for key, value in request.query_params.multi_items()]
+        rows = RowsRequest(loaded, model, subject, parameters, service.settings)
         slot = await service.slots.take()
         try:
             known = request.headers.get("if-none-match")
             if known is not None and "cursor" not in request.query_params:
-                version = await slot.run(lambda: _version(loaded, name))
-                if is_known(known, version):
+                headers = await slot.run(lambda: headers_of_now(rows, kind))
+                if headers is not None and is_known(known, headers["ETag"]):
                     slot.leave()
-                    headers = {"ETag": etag_of(version), "Vary": "Accept, Authorization"}
                     return Response(status_code=304, headers=headers)
-            rows = RowsRequest(loaded, model, subject, parameters, service.settings)
             count = service.metrics.rows.labels(name).inc
             return await RowsAnswer(request, rows, kind, slot, count).response()
         except BaseException:
             slot.leave()
             raise
-
-
-def _version(loaded: Loaded, name: str) -> str:
-    with explained(name):
-        return loaded.sources.version(name).data_version
 
 
 def _served(loaded: Loaded, name: str, subject: Subject) -> Model:

@@ -17,6 +17,8 @@ from fft_core.project.profile.profiles import load_environment
 
 PREFIX = "FFT_SERVE_"
 _STATE = Path(".fastflowtransform") / "serve"
+_DAY = 86_400  # also the longest time that clocks of threads and databases take for sure
+_Address = Annotated[str, Field(pattern=r"^https?://[^\s/]+(/\S*)?$")]
 
 
 def _named(name: str) -> Any:  # Any: what pydantic takes as a default
@@ -40,17 +42,17 @@ class ServeSettings(BaseSettings):
     )
     page_rows: int = Field(default=1_000, ge=1)
     max_rows: int = Field(default=10_000, ge=1)
-    seconds: float = Field(default=10, gt=0)
-    stream_seconds: float = Field(default=300, gt=0)
-    stream_mb: float = Field(default=100, gt=0)
+    seconds: float = Field(default=10, gt=0, le=_DAY)
+    stream_seconds: float = Field(default=300, gt=0, le=_DAY)
+    stream_mb: float = Field(default=100, gt=0, allow_inf_nan=False)
     concurrent: int = Field(default=8, ge=1)
-    wait_seconds: float = Field(default=1, ge=0)
+    wait_seconds: float = Field(default=1, ge=0, le=_DAY)
     body_kb: int = Field(default=64, ge=1)
     cursor_seconds: int = Field(default=DEFAULT_CURSOR_SECONDS, ge=1)
-    reload_seconds: float = Field(default=1, ge=0)
-    patience_seconds: int = Field(default=5, ge=0)
+    reload_seconds: float = Field(default=1, ge=0, le=_DAY)
+    patience_seconds: int = Field(default=5, ge=0, le=_DAY)
     tokens: Path = _STATE / "tokens.json"
-    jwks_url: str | None = None
+    jwks_url: _Address | None = None
     jwt_audience: str | None = None
     jwt_issuer: str | None = None
     jwt_leeway: int = Field(default=30, ge=0)
@@ -58,11 +60,14 @@ class ServeSettings(BaseSettings):
     build_select: str = ""
     builds: int = Field(default=1, ge=1)
     build_jobs: int | None = Field(default=None, ge=1)
+    dagster_url: _Address | None = None
 
     @field_validator("cors_origins", mode="before")
     @classmethod
     def _separated(cls, value: object) -> object:
-        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+        if not isinstance(value, str):
+            return value
+        return tuple(part.strip().rstrip("/") for part in value.split(",") if part.strip())  # as browsers send them
 
     @field_validator("log_level", mode="before")
     @classmethod
@@ -80,6 +85,11 @@ class ServeSettings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Take what is given, and nothing else: `read_settings` gives the variables."""
         return (init_settings,)
+
+    @property
+    def default_rows(self) -> int:
+        """The rows of a page without a limit."""
+        return min(self.page_rows, self.max_rows)
 
     def state_folder(self, root: Path) -> Path:
         """Return the folder for the builds that were asked for over HTTP."""
@@ -131,12 +141,19 @@ def with_database_url(variables: Mapping[str, str], settings: ServeSettings) -> 
     """
     if settings.database_url is None:
         return dict(variables), None
-    url = settings.database_url.get_secret_value()
+    url = settings.database_url.get_secret_value().strip()
     scheme, separator, rest = url.partition("://")
-    kind = scheme.partition("+")[0]
+    kind, rest = scheme.partition("+")[0].lower(), _without_driver(rest)
     for spec in installed_specs().values():
         if separator and kind in (spec.name, *spec.aliases) and "dsn" in spec.settings:
             return {**variables, spec.settings["dsn"].variable: f"{kind}://{rest}"}, spec.name
     raise FftError(
         "DATABASE_URL is not the address of an installed engine", hint="As in ENGINE://host/database.", code="FFT-910"
     )
+
+
+def _without_driver(rest: str) -> str:
+    """Return an address with the names of parameters that the database's own library has: `ssl` is that of drivers."""
+    place, mark, query = rest.partition("?")
+    parts = [f"sslmode={part[4:]}" if part.startswith("ssl=") else part for part in query.split("&")]
+    return f"{place}{mark}{'&'.join(parts)}"

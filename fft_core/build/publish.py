@@ -26,9 +26,10 @@ from fft_core.build.query_limit import expected_bytes
 from fft_core.build.rows import model_rows
 from fft_core.build.seeds import seed_rows
 from fft_core.build.served_build import served_build
+from fft_core.build.staging import staged
 from fft_core.checks.results import CheckFailedError, CheckResult, JudgedView, Judgement, are_settled, measures_of
 from fft_core.checks.run import run_checks
-from fft_core.engines.protocol import ColumnType, PublishMode, RelationKind, Seal, Session, Stage, Want
+from fft_core.engines.protocol import ColumnType, PublishMode, RelationKind, Seal, Session, Stage, Start, Want
 from fft_core.engines.spec.spelling import rows_of
 from fft_core.errors import BusyError
 from fft_core.names import Relation
@@ -290,7 +291,7 @@ def _publish(build: _Build, rows: _Rows, hooks: RenderedHooks = NO_HOOKS) -> Bui
     relation = warehouse.relation(name)
     warehouse.ensure_schema(relation)
     attachments = NodeAttachments(warehouse, build.decision, rows.kind, task.existing)
-    with attachments.explained(), _staged(build, relation, rows) as stage:
+    with attachments.explained(), _staged(build, rows) as stage:
         task.still_current()
         with hooks.explained("pre_hook"):
             stage.apply(hooks.before)
@@ -321,14 +322,11 @@ def _publish(build: _Build, rows: _Rows, hooks: RenderedHooks = NO_HOOKS) -> Bui
     return Built(result, record, exists, {view.name: view.results for view in staged}, detached)
 
 
-def _staged(build: _Build, relation: Relation, rows: _Rows) -> AbstractContextManager[Stage]:
-    """Open a stage: of the relation, or of the backing table with the rows that a view shows."""
-    publisher, existing = build.warehouse.engine.publisher, build.task.existing
-    replaces = existing.kind if existing else None
-    if rows.backing is not None:
-        return publisher.stage(rows.backing, "table", view=relation, replaces=replaces)
+def _staged(build: _Build, rows: _Rows) -> AbstractContextManager[Stage]:
     is_increment = rows.model is not None and build.decision.is_increment
-    return publisher.stage(relation, rows.kind, "published" if is_increment else "empty", replaces=replaces)
+    start: Start = "published" if is_increment else "empty"
+    existing = build.task.existing
+    return staged(build.warehouse, build.decision, rows.kind, existing, backing=rows.backing, start=start)
 
 
 def _seal(build: _Build, rows: _Rows, written: Written, record: BuildRecord, views: Sequence[JudgedView]) -> Seal:

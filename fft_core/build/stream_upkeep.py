@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import Collection
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,11 +13,11 @@ from fft_core.build.streams import body_of, session_sink, settings_of, source_of
 from fft_core.engines.protocol import Session
 from fft_core.errors import MissingDriverError, RequestError, StreamError
 from fft_core.names.sessions import ID
-from fft_core.project.model import Model, Project
+from fft_core.project.model import Model, Project, Sink
 from fft_core.streaming.retake import EVERYTHING
 from fft_core.streaming.settings import settings_change
 from fft_core.streaming.source import OFFSET, PARTITION, Backlog, Position, Source
-from fft_core.streaming.state import StreamState, held_state, read_state, write_state
+from fft_core.streaming.state import StreamState, held_state, place_of_state, read_state, remove_unreadable, write_state
 from fft_core.streaming.tables import StreamTables
 from fft_core.streaming.types import read_time
 from fft_core.warehouse.warehouse import Warehouse
@@ -138,22 +138,29 @@ def reset_stream(warehouse: Warehouse, model: Model, to: str) -> Position:
     engine, target = warehouse.engine, warehouse.place(model.name)
     with closing(source_of(warehouse, model)) as source:
         position = _position(source, to)
-        offsets = source.offsets(position) if to != "latest" else {}
-    _refuse_lost_rows(model, to)
-    warehouse.ensure_schema(target)
-    with engine.turn(), engine.transaction():
-        before = held_state(engine, target)
-        state = before or StreamState()
-        if to != "latest":
-            _take_back(engine, StreamTables(target), offsets)
-        is_again = to != "latest" and not (body_of(model).sink == "table" and to != "earliest")
-        is_again = is_again or state.phase == "backfill"  # the sessions are not yet those of the events kept
-        after = replace(state, position=position, epoch=state.epoch + 1, phase="live", holder=None)
-        after = replace(after, phase="backfill") if is_again else after
-        if to == "earliest":
-            after = replace(after, watermark=None, partitions={}, counts={})
-        write_state(engine, target, before, after)
+        _refuse_lost_rows(model, to)
+        warehouse.ensure_schema(target)
+        with engine.turn(), engine.transaction():
+            if to == "earliest":
+                engine.hold(place_of_state(target))
+                remove_unreadable(engine, target)
+            before = held_state(engine, target)
+            state = before or StreamState()
+            if to == "earliest":
+                _take_back(engine, StreamTables(target), f"{PARTITION} <> ''")
+            elif to != "latest":
+                _take_back(engine, StreamTables(target), _behind(engine, source, state.position, position))
+            write_state(engine, target, before, _reset(state, position, to, body_of(model).sink))
     return position
+
+
+def _reset(state: StreamState, position: Position, to: str, sink: Sink) -> StreamState:
+    """Return the state of a stream that continues from another position."""
+    is_again = to != "latest" and not (sink == "table" and to != "earliest")
+    is_again = is_again or state.phase == "backfill"  # the sessions are not yet those of the events kept
+    after = replace(state, position=position, epoch=state.epoch + 1, phase="live", holder=None)
+    after = replace(after, phase="backfill") if is_again else after
+    return replace(after, watermark=None, partitions={}, counts={}) if to == "earliest" else after
 
 
 def _position(source: Source, to: str) -> Position:
@@ -185,15 +192,34 @@ def _refuse_lost_rows(model: Model, to: str) -> None:
         )
 
 
-def _take_back(engine: Session, tables: StreamTables, offsets: Mapping[str, int]) -> None:
-    """Delete the events that were read at or after these offsets, from all tables."""
-    spelling = engine.spelling
-    kept = [
-        f"({PARTITION} = {spelling.literal(name)} and {OFFSET} < {offset})" for name, offset in sorted(offsets.items())
-    ]
-    where = f"not ({' or '.join(kept)})" if kept else f"{PARTITION} <> ''"
+def _behind(engine: Session, source: Source, now: Position, then: Position) -> str:
+    """Render the condition of the events that the source has after a position: only these can be read again.
+
+    Args:
+        engine: The session.
+        source: The source.
+        now: The position up to which the source was read.
+        then: The position to return to.
+    """
+    spelling, kept = engine.spelling, source.offsets(then)
+    there = {*_still_there(source, now), *_still_there(source, then)}
+    after = [f"({PARTITION} = {spelling.literal(name)} and {OFFSET} >= {kept.get(name, 0)})" for name in sorted(there)]
+    return " or ".join(after) or "false"
+
+
+def _still_there(source: Source, position: Position) -> Collection[str]:
+    """Return the partitions of a position that the source still has: a file may be gone."""
+    with suppress(StreamError):  # messages at this position were deleted, but their partition is there
+        position = source.poll(position, 0)[1]
+    with suppress(StreamError):
+        return source.offsets(position)
+    return ()  # a position of the topic before
+
+
+def _take_back(engine: Session, tables: StreamTables, where: str) -> None:
+    """Delete the events that will be read again from all tables."""
     for table in engine.inspect([tables.events, tables.late, tables.dead]):
-        engine.execute(spelling.delete(table, where))
+        engine.execute(engine.spelling.delete(table, where))
 
 
 @dataclass(frozen=True)

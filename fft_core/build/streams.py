@@ -200,9 +200,7 @@ def _waited_for(body: StreamBody) -> str:
     options = body.source.options
     given = options.get("path") or options.get("topic")
     named = ", ".join(map(str, given)) if isinstance(given, tuple) else str(given)
-    return {"files": "a line in", "kafka": "a message of the topic", "s3": "an object at"}[
-        body.source.type
-    ] + f" {named}"
+    return f"{_AWAITED[body.source.type]} {named}"
 
 
 def write_batch(warehouse: Warehouse, increment: Increment, batch: StreamBatch) -> Written:
@@ -274,9 +272,9 @@ def _retaken(
         return state, 0
     if increment.is_first and batch.before is not None and batch.before.settings is None:  # kept by an older version
         change = SettingsChange(EVERYTHING, frozenset(body.columns))
-    return Retake(session_sink(engine, increment.relation, model), rules_of(body), change, body.max_dead_share).run(
-        state, now
-    )
+    sink = session_sink(engine, increment.relation, model)
+    sink.refuse_lost_events(state.counts.get("events", 0))
+    return Retake(sink, rules_of(body), change, body.max_dead_share).run(state, now)
 
 
 def _identity(model: Model) -> list[str]:
@@ -386,6 +384,9 @@ def _table(warehouse: Warehouse, increment: Increment, batch: StreamBatch, intak
             columns = engine.columns(engine.spelling.select_all(stage.place))
             return Written(stage.place, columns, _count(engine, stage.place), (), counts)
         written = write_increment(warehouse, increment, query)
+    kept = written.row_count if place is None else written.changes.get("delta_rows")
+    if body.event_id and not body.key and kept is not None:  # events that are in the table already were left out
+        counts = {**counts, "events": kept, "duplicates": counts["events"] - kept}
     return replace(written, changes={**written.changes, **counts}, is_unchanged=False)
 
 

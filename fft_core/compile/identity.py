@@ -61,7 +61,8 @@ class Identities:
         self._cache = cache or CodeCache.of(project)
         self._compiler = compiler
         self._seen = seen_by_code(project.environment, project.engine, project.env)
-        self._naming = Naming(_symbol, spec_of(project.engine).spelling, hides="secrets")
+        spec = spec_of(project.engine)
+        self._layouts, self._naming = spec.layout, Naming(_symbol, spec.spelling, hides="secrets")
         self._places = symbolic_places(project, project.profiles.naming)
         self._known: dict[str, tuple[_FileState | None, NodeIdentity]] = {}
         self._python_sources: dict[str, PythonSources | FftError] = {}
@@ -103,15 +104,16 @@ class Identities:
             config["reader"] = READER_VERSION
         if seed.form != DEFAULT:
             config["file"] = digest_of(asdict(seed.form))
+        data_version = None if volatile else f"seed:{digest_of([content, config])[:32]}"
         checks, check_inputs, check_code = self._checks(seed.name)
         return NodeIdentity(
             name=seed.name,
             code=content,
-            config=config,
+            config=config | self._layouts.of(seed.layout).said(),
             environment={},
             place=self._place,
             volatile=volatile,
-            data_version=None if volatile else f"seed:{digest_of([content, config])[:32]}",
+            data_version=data_version,
             checks=checks,
             check_inputs=check_inputs,
             code_name="file",
@@ -120,6 +122,8 @@ class Identities:
             check_names=check_code.names if check_code else None,
             check_unknown=check_code.unknown if check_code else (),
             attached=self._attached(seed),
+            layout_keys=self._layouts.keys,
+            layout_unused=self._layouts.unused(seed.layout),
         )
 
     def _attached(self, node: Model | Seed) -> str:
@@ -207,6 +211,8 @@ class Identities:
             ttl_seconds=model.ttl_seconds,
             keeps=model.keeps,
             attached=self._attached(model),
+            layout_keys=self._layouts.keys,
+            layout_unused=self._layouts.unused(model.layout),
         )
 
     def _read(self, model: Model) -> tuple[Code, frozenset[str]]:
@@ -217,7 +223,7 @@ class Identities:
 
     def _config(self, model: Model) -> dict[str, str]:
         """Return the settings that affect rows; for a view also the places of its inputs, which its text names."""
-        config = _config(model)
+        config = _config(model) | self._layouts.of(model.layout).said()
         if model.is_query:
             places = [self._places.special(name) for name in self._project.stored_inputs(model)]
             placed = [str(place) for place in places if place is not None]

@@ -22,6 +22,9 @@ from fft_core.engines.created import usable_columns
 from fft_core.engines.leftovers import prefix_of, remove_leftovers, swap_name
 from fft_core.engines.protocol import ColumnType, RelationKind, Seal, Sealed, Session, Stage, Start, Stats, Want
 from fft_core.engines.publishing import Order, StagedRows
+from fft_core.engines.spec import Capabilities
+from fft_core.engines.spec.layout import NO_LAYOUT, Layout
+from fft_core.engines.spec.spelling import Spelling
 from fft_core.engines.stamp import columns_digest, marked, unmarked
 from fft_core.errors import EngineError
 from fft_core.names import Relation
@@ -50,13 +53,15 @@ class SwapByStatement:
         *,
         view: Relation | None = None,
         replaces: RelationKind | None = None,
+        layout: Layout = NO_LAYOUT,
     ) -> Iterator[Stage]:
-        order = Order(relation, kind, start, view, replaces)
+        order = Order(relation, kind, start, view, replaces, layout)
         self.session.hold(order.shown.relation)
         remove_leftovers(self.session, relation)
         for old in self.retired(relation, prefix_of(relation.name)):
             self.session.execute(self.session.spelling.drop(old, "table"))
-        stage = _ChangeStage(self, order) if start == "published" else _SwapStage(self, order)
+        made_by = self.publisher_of(layout)
+        stage = _ChangeStage(made_by, order) if start == "published" else _SwapStage(made_by, order)
         try:
             yield stage
         finally:
@@ -65,25 +70,42 @@ class SwapByStatement:
             except EngineError as error:
                 _log.warning("the staged table of %s is left for a later build to remove: %s", relation, error)
 
+    def publisher_of(self, layout: Layout) -> SwapByStatement:
+        """Return the publisher of tables of a layout, if the way of publishing depends on their format."""
+        return self
+
+    @property
+    def spelling(self) -> Spelling:
+        """Renders the statements that create tables and views."""
+        return self.session.spelling
+
+    @property
+    def can(self) -> Capabilities:
+        """The capabilities of the engine for the tables of this publisher."""
+        return self.session.capabilities
+
     def make_room(self, relation: Relation, kind: RelationKind) -> None:
         """Drop a relation of another kind that has the name; for a moment readers find none."""
         self.session.execute(self.session.spelling.drop(relation, kind))
 
-    def staged(self, stage: Relation, kind: RelationKind, query: str) -> str:
-        """Render the statement that creates a stage, or a relation beside it."""
-        return self.session.spelling.create_as(stage, kind, query, replaces=False)
+    def staged(self, stage: Relation, kind: RelationKind, query: str, layout: Layout) -> str:
+        """Render the statement that creates a stage, or a relation beside it.
 
-    def swapped(self, stage: Relation, relation: Relation, comment: str) -> str:
+        A stage has a layout only if it becomes the table itself: an engine whose `swap` moves it overrides this.
+        """
+        return self.spelling.create_as(stage, kind, query, replaces=False)
+
+    def swapped(self, stage: Relation, relation: Relation, comment: str, layout: Layout) -> str:
         """Render the one statement that creates or replaces a table with the rows of a stage, and a comment."""
-        spelling = self.session.spelling
-        return spelling.create_as(relation, "table", spelling.select_all(stage), stamp=comment)
+        query = self.spelling.select_all(stage)
+        return self.spelling.create_as(relation, "table", query, stamp=comment, layout=layout)
 
-    def swap(self, stage: Relation, relation: Relation, comment: str) -> bool:
+    def swap(self, stage: Relation, relation: Relation, comment: str, layout: Layout) -> bool:
         """Write the rows, columns and comment of a stage to a table; return whether the stage is still there.
 
         If an engine needs several statements for it, a crash must neither lose rows nor leave the stamp on other rows.
         """
-        self.session.execute(self.swapped(stage, relation, comment))
+        self.session.execute(self.swapped(stage, relation, comment, layout))
         return True
 
     def retired(self, relation: Relation, prefix: str) -> Sequence[Relation]:
@@ -99,7 +121,7 @@ class SwapByStatement:
 
     def replaced(self, relation: Relation, kind: RelationKind, query: str, comment: str) -> str:
         """Render the one statement that creates or replaces a view, with a comment."""
-        return self.session.spelling.create_as(relation, kind, query, stamp=comment)
+        return self.spelling.create_as(relation, kind, query, stamp=comment)
 
     def change_together(self, statements: Sequence[str]) -> None:
         """Run statements that change rows, but create or alter nothing: all become visible together, or none.
@@ -122,10 +144,12 @@ class _SwapStage(StagedRows):
         super().__init__(publisher.session, order, order.relation.named(swap_name(order.relation.name)))
         self._publisher = publisher
         self._query = ""
+        self._layout = order.layout
         self._made: list[Relation] = []
 
     def write(self, query: str, written: str | None = None) -> tuple[tuple[ColumnType, ...], Stats]:
         self._query = query
+        self._lay_out(query)
         self._made.append(self.place)
         return super().write(query, written)
 
@@ -151,12 +175,17 @@ class _SwapStage(StagedRows):
         return Sealed()
 
     def _create(self, query: str) -> Stats:
-        return self.session.execute(self._publisher.staged(self.place, self.order.kind, query))
+        return self.session.execute(self._publisher.staged(self.place, self.order.kind, query, self._layout))
 
-    def _beside(self, query: str, kind: RelationKind) -> Relation:
+    def _lay_out(self, query: str) -> None:
+        """Name and type the columns of the layout as those of a query, which does not run yet. Raises LayoutError."""
+        if self.order.layout.has_columns:
+            self._layout = self.order.layout.for_columns(self.session.columns(query))
+
+    def _beside(self, query: str, kind: RelationKind, layout: Layout = NO_LAYOUT) -> Relation:
         relation = self.order.relation.named(swap_name(self.order.relation.name))
         self._made.append(relation)
-        self.session.execute(self._publisher.staged(relation, kind, query))
+        self.session.execute(self._publisher.staged(relation, kind, query, layout))
         return relation
 
     def _replace(self, order: Order, query: str, comment: str) -> None:
@@ -165,7 +194,7 @@ class _SwapStage(StagedRows):
 
     def _swap_table(self, stage: Relation, comment: str) -> None:
         self._make_room(self.order)
-        if not self._publisher.swap(stage, self.order.relation, comment):
+        if not self._publisher.swap(stage, self.order.relation, comment, self._layout):
             self._made.remove(stage)
 
     def _make_room(self, order: Order) -> None:
@@ -223,7 +252,9 @@ class _ChangeStage(_SwapStage):
         if statements is None or self._altered is not None:
             made = self._place if statements is None else self._altered
             assert made is not None  # follows from the condition above
-            rows = self._beside(self.session.spelling.select_all(made), "table")
+            every_row = self.session.spelling.select_all(made)
+            self._lay_out(every_row)
+            rows = self._beside(every_row, "table", self._layout)
             comment = self._comment(rows, "table", seal)
             if is_recorded_first:
                 self._apply((), (), seal.record)
@@ -235,17 +266,22 @@ class _ChangeStage(_SwapStage):
         return Sealed()
 
     def _statements(self) -> Sequence[str] | None:
-        """Return the statements that change the table; None if the engine cannot apply them at once: it is rebuilt."""
+        """Return the statements that change the table; None if it is rebuilt from its rows and the changes.
+
+        It is rebuilt if the engine cannot apply the statements at once, or to get another layout.
+        """
+        if self.order.layout.is_new:
+            return None
         if self._change is None:
             return ()
-        can = self.session.capabilities
+        can = self._publisher.can
         statements = tuple(self._change.statements(self.order.relation)) if can.changes_rows else ()
         is_in_place = can.changes_together or self._publisher.runs_in_place(statements)
         return statements if is_in_place else None
 
     def _apply(self, statements: Sequence[str], after: Sequence[str], record: Sequence[str]) -> None:
         """Change the rows and write the record: together, if the engine can and no other statement comes between."""
-        is_together = bool(self.session.capabilities.changes_together) and not after
+        is_together = bool(self._publisher.can.changes_together) and not after
         groups = [[*statements, *record]] if is_together else [[*statements], *([one] for one in (*after, *record))]
         for group in groups:
             if len(group) == 1:

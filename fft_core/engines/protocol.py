@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 from fft_core.engines.spec import Capabilities
 from fft_core.engines.spec.attachments import Attachment
 from fft_core.engines.spec.csv_format import DEFAULT, CsvFormat
+from fft_core.engines.spec.layout import NO_LAYOUT, Layout
 from fft_core.engines.spec.registry import spec_of
 from fft_core.engines.spec.spelling import Spelling
 from fft_core.engines.trace import Trace
@@ -193,6 +194,7 @@ class Publisher(Protocol):
         *,
         view: Relation | None = None,
         replaces: RelationKind | None = None,
+        layout: Layout = NO_LAYOUT,
     ) -> AbstractContextManager[Stage]:
         """Stage rows for a relation while the context lasts; other builds of it wait, if the engine has locks.
 
@@ -204,8 +206,11 @@ class Publisher(Protocol):
                 over `relation` when the stage is published, and gets the stamp as well.
             replaces: The kind of the relation that has the published name now, as far as the caller knows; None for no
                 relation.
+            layout: The layout of the table, with the keys that the engine has. If the rows of a published table are
+                changed in its place, its layout stays, unless the layout is new.
 
         Raises:
+            LayoutError: a table cannot have the layout; raised when the rows are written or published.
             BusyError: another session builds the relation for too long.
         """
 

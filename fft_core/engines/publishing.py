@@ -26,6 +26,7 @@ from fft_core.engines.protocol import (
     Stats,
 )
 from fft_core.engines.session import total
+from fft_core.engines.spec.layout import NO_LAYOUT, Layout
 from fft_core.engines.stamp import columns_digest, marked
 from fft_core.names import Relation
 
@@ -48,6 +49,7 @@ class Order:
     start: Start = "empty"
     view: Relation | None = None
     replaces: RelationKind | None = None
+    layout: Layout = NO_LAYOUT
 
     @property
     def shown(self) -> Order:
@@ -196,8 +198,9 @@ class InTransaction:
         *,
         view: Relation | None = None,
         replaces: RelationKind | None = None,
+        layout: Layout = NO_LAYOUT,
     ) -> Iterator[Stage]:
-        order = Order(relation, kind, start, view, replaces)
+        order = Order(relation, kind, start, view, replaces, layout)
         with self.session.transaction():
             self.session.hold(order.shown.relation)
             stage = _TransactionStage(self, order)

@@ -149,6 +149,13 @@ BUILDS = (
         "Run the command again.",
     ),
     ErrorCode(
+        463,
+        "a table cannot have its layout",
+        "partition_by or cluster_by names a column that the rows do not have, or one by which the engine cannot "
+        "partition or cluster. Nothing was published.",
+        "Correct the name, or choose another column. docs/reference/layout.md lists what each engine supports.",
+    ),
+    ErrorCode(
         500,
         "a check failed",
         "The new rows fail a check of severity error. They were not published; the old rows are unchanged.",

@@ -184,6 +184,12 @@ PROJECTS = (
         "list them.",
     ),
     ErrorCode(
+        164,
+        "invalid layout of a table",
+        "A key of the layout of a table, such as cluster_by or labels, has a value that the engine does not accept.",
+        "Correct the value. docs/reference/layout.md lists the values of each engine.",
+    ),
+    ErrorCode(
         170,
         "a package is not installed",
         "packages.yml names a package that is not installed, or is installed at another commit.",

@@ -54,6 +54,13 @@ WAREHOUSES = (
         "Create the schema, or allow FFT to create it in the profile.",
     ),
     ErrorCode(
+        608,
+        "the scratch schema cannot be used",
+        "The user may not create or drop the schema in which `fft engine check` works, or another session holds a lock "
+        "on a relation in it.",
+        "Allow the user to create schemas, or name an existing empty schema with --schema. Drop a schema that is left.",
+    ),
+    ErrorCode(
         700,
         "build records cannot be read",
         "The tables of build records in the database are damaged, or were changed by another program.",
@@ -174,6 +181,13 @@ WAREHOUSES = (
         "the UI cannot be opened",
         "The UI of the project is open already, or its address is in use or invalid.",
         "Use the open UI, or choose another port: `fft dev --port 3001`.",
+    ),
+    ErrorCode(
+        908,
+        "a build cannot be queued",
+        "Dagster's web server, which builds over HTTP are sent to, cannot be reached, does not have the project, or "
+        "belongs to another instance.",
+        "Start the web server with this project. Set FFT_SERVE_DAGSTER_URL to it, and DAGSTER_HOME to its instance.",
     ),
     ErrorCode(
         910,

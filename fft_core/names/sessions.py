@@ -2,12 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 
 ID, START, END, EVENTS, CLOSED, CLOSES = (
     "session_id", "session_start", "session_end", "events", "is_closed", "closes_at",
 )  # fmt: skip
 ADDED = (ID, START, END, EVENTS, CLOSED, CLOSES)
+
+
+def is_reserved(name: str) -> bool:
+    """Return whether FFT uses columns with such a name itself.
+
+    >>> is_reserved("_ff_rank"), is_reserved("_FF_Offset"), is_reserved("rank")
+    (True, True, False)
+    """
+    return name.lower().startswith("_ff_")
+
+
+def reserved_names(named: Mapping[str, Iterable[str]]) -> Iterator[tuple[str, str, str]]:
+    """Find the names in some settings that are reserved: the setting, the name, and a message.
+
+    >>> list(reserved_names({"key": ["user_id", "_ff_user"]}))
+    [('key', '_ff_user', "key: '_ff_user' begins with _ff_, as the columns of FFT do")]
+    """
+    for setting, names in named.items():
+        for name in filter(is_reserved, names):
+            yield setting, name, f"{setting}: {name!r} begins with _ff_, as the columns of FFT do"
 
 
 def taken_key(key: Iterable[str]) -> str | None:

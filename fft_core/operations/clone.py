@@ -8,12 +8,14 @@ from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 from fft_core.build.rows import model_rows
+from fft_core.build.staging import explained_layout, table_layout
 from fft_core.compile.identity import Identities
 from fft_core.engines.protocol import RelationKind, Seal
 from fft_core.engines.spec.registry import spec_of
 from fft_core.errors import MissingRelationError
 from fft_core.names import Relation
 from fft_core.operations.translated_records import TranslatedRecords
+from fft_core.plan.layouts import changed_since
 from fft_core.plan.records import BuildRecord, Published
 from fft_core.project.model import Model, Seed
 from fft_core.warehouse.elsewhere import find_elsewhere
@@ -145,9 +147,11 @@ class _Clone:
         replaces = existing.kind if existing else None
         place, view = (backing, relation) if backing is not None else (relation, None)
         staged = "table" if backing is not None else kind
+        layout = table_layout(here.engine, node, self._changed_layout(node, record))
         stamp = uuid.uuid4().hex
         record = replace(record, stamp=stamp)
-        with here.engine.publisher.stage(place, staged, view=view, replaces=replaces) as stage:
+        stages = here.engine.publisher.stage(place, staged, view=view, replaces=replaces, layout=layout)
+        with explained_layout(node), stages as stage:
             if is_query and isinstance(node, Model):
                 with model_rows(here, node) as rows:
                     columns, _ = stage.write(rows.sql)
@@ -164,6 +168,10 @@ class _Clone:
         there = Published("view" if view is not None else kind, stamp, record.rows, str(relation))
         self._known_here = self._known_here.with_build(record, there)
         return count
+
+    def _changed_layout(self, node: Model | Seed, record: BuildRecord) -> frozenset[str]:
+        mine, keys = self._known_here.records.get(node.name), spec_of(self._here.engine.name).layout.keys
+        return changed_since(mine, record.fingerprint.config, keys) if record.fingerprint is not None else frozenset()
 
     def _all_rows(self, node: Model | Seed) -> str:
         there = self.there

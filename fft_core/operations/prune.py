@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import replace
 
+from fft_core.build.staging import explained_layout, table_layout
 from fft_core.build.strategies import snapshot
 from fft_core.engines.changes import Change
 from fft_core.engines.protocol import ColumnType, Seal, Session, Stage, TableInfo, Want
@@ -42,7 +43,8 @@ def prune_snapshot(warehouse: Warehouse, model: Model, keep_last: int) -> int:
     engine, table = warehouse.engine, warehouse.relation(model.name)
     if table not in engine.inspect([table]):
         raise MissingRelationError(f"{table} does not exist: nothing to prune", hint=f"Build {model.name!r} first.")
-    with engine.trace.about(model.name), engine.publisher.stage(table, "table", "published") as stage:
+    stages = engine.publisher.stage(table, "table", "published", layout=table_layout(engine, model))
+    with engine.trace.about(model.name), explained_layout(model), stages as stage:
         now = engine.inspect([table], Want.STAMP)[table]
         key = _key(engine, model, stage.place)
         ((versions,),) = engine.fetch(snapshot.prunable(stage.place, key, keep_last, engine.types))

@@ -133,9 +133,12 @@ def is_refreshed(name: str, keeps: str, pattern: str) -> bool:
 
 def _kept(identity: NodeIdentity, reason: Reason) -> Reason:
     """Add to a reason that a change of the code leaves the existing rows as they are."""
+    keys = reason.detail.rpartition(": ")[2].split(", ")
+    if reason.kind == "config_changed" and set(keys) <= set(identity.layout_keys):
+        return replace(reason, detail=f"{reason.detail}; the table is written again, with the rows that it has")
     kept = "versions" if identity.keeps == "history" and identity.code_name != "stream" else "rows"
     stay = "stay as they are"
-    if identity.code_name == "stream" and COLUMNS in reason.detail.rpartition(": ")[2].split(", "):
+    if identity.code_name == "stream" and COLUMNS in keys:
         stay = "stay, and their columns get the declared types"
     what = f"existing {kept} {stay} (--full-refresh {identity.name} rebuilds all of them)"
     return replace(reason, detail=f"{reason.detail}; {what}")

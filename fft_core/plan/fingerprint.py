@@ -47,6 +47,9 @@ class NodeIdentity:
         ttl_seconds: For how long rows that change by themselves are reused, in seconds; None if they are not.
         attached: Its grants, indexes and constraints, as `attachments_to_json` writes them. They do not change rows, so
             a fingerprint leaves them out.
+        layout_keys: The keys of `config` that are the layout of a table, if they are configured: those with an effect
+            on the engine.
+        layout_unused: The configured keys of the layout that have no effect on the engine.
     """
 
     name: str
@@ -71,6 +74,8 @@ class NodeIdentity:
     keeps: Literal["nothing", "rows", "history", "events"] = "nothing"
     ttl_seconds: float | None = None
     attached: str = ""
+    layout_keys: tuple[str, ...] = ()
+    layout_unused: tuple[str, ...] = ()
 
     def is_fresh(self, built_at: datetime | None) -> bool:
         """Return whether rows built at a time are still reused, though they may have changed by themselves since."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from fft_core.engines.spec.registry import spec_of
 from fft_core.errors import FftError, Location, Problem, ProjectError
 from fft_core.names import Relation
+from fft_core.names.streams import beside
 from fft_core.project.model import Model, Naming, Node, Project, SourceName
 
 if TYPE_CHECKING:
@@ -140,6 +141,13 @@ def planned_places(project: Project) -> Places:
     return Places(project, namespace.relation(""), profile.naming)
 
 
+def may_clash(project: Project) -> bool:
+    """Return whether a node may have a table of FFT, or of a stream, although no node has a place of its own."""
+    return any(name.lower().startswith(RESERVED) for name in (*project.models, *project.seeds)) or any(
+        model.kind == "stream" for model in project.models.values()
+    )
+
+
 def refuse_shared_places(project: Project, places: Places, folded: Callable[[Relation], Relation]) -> None:
     """Raise ProjectError if two nodes have the same relation, or if one has a name that FFT reserves.
 
@@ -161,8 +169,22 @@ def refuse_shared_places(project: Project, places: Places, folded: Callable[[Rel
                 message = f"{node.name!r} and {other.name!r} would both be {place}"
                 hint = f"Give one of them another alias or schema; {other.name} is in {_location(other)}."
                 problems.append(Problem(message, where, hint, code="FFT-122"))
+    problems.extend(_taken_by_streams(project, places, folded, taken))
     if problems:
         raise ProjectError(problems)
+
+
+def _taken_by_streams(
+    project: Project, places: Places, folded: Callable[[Relation], Relation], taken: Mapping[Relation, Node]
+) -> Iterator[Problem]:
+    """Find the nodes that have a table which a stream keeps beside its own one."""
+    for stream in project.models.values():
+        for place in beside(places.of(stream.name)) if stream.kind == "stream" else ():
+            other = taken.get(folded(place))
+            if other is not None:
+                message = f"{other.name!r} would be {place}, a table of the stream {stream.name!r}"
+                hint = f"Give it another name, alias or schema; the stream is in {_location(stream)}."
+                yield Problem(message, _location(other), hint, code="FFT-122")
 
 
 def symbolic_places(project: Project, naming: Naming | None = None) -> Places:

@@ -112,6 +112,13 @@ def _remarks(check: CheckResult) -> Iterator[str]:
 
 
 @dataclass(frozen=True)
+class RunQueued:
+    """The launch of a run that waits for a worker."""
+
+    run_id: str
+
+
+@dataclass(frozen=True)
 class RunStarted:
     """The creation of a run by the scheduler."""
 
@@ -139,4 +146,4 @@ class RunEnded:
     left_behind: bool
 
 
-RunEvent: TypeAlias = RunStarted | StepStarted | StepEnded | Terminating | Unexpected | RunEnded
+RunEvent: TypeAlias = RunQueued | RunStarted | StepStarted | StepEnded | Terminating | Unexpected | RunEnded

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fft_core.errors import Location, Problem
-from fft_core.run.outcomes import RunEnded, RunEvent, RunStarted, StepEnded, Unexpected
+from fft_core.run.outcomes import RunEnded, RunEvent, RunQueued, RunStarted, StepEnded, Unexpected
 from fft_core.run.results import NodeRunResult, RunError, RunResults, RunStatus, write_run_results
 from fft_core.version import VERSION
 
@@ -34,7 +34,7 @@ class Report:
     def see(self, event: RunEvent) -> None:
         """Add an event of the run."""
         match event:
-            case RunStarted(run_id):
+            case RunQueued(run_id) | RunStarted(run_id):
                 self.run_id = run_id
             case StepEnded(result):
                 self.results[result.name] = result

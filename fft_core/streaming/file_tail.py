@@ -6,14 +6,25 @@ import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from glob import glob
-from itertools import islice
+from glob import escape, glob, has_magic
+from itertools import islice, takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from fft_core.errors import StreamError
-from fft_core.streaming.records import BROKEN, Format, Record, Values, as_table, csv_reader, read_json, read_record
-from fft_core.streaming.source import Backlog, Position
+from fft_core.streaming.records import (
+    BROKEN,
+    Format,
+    Record,
+    Values,
+    as_table,
+    csv_names,
+    csv_reader,
+    read_json,
+    read_record,
+    refuse_csv,
+)
+from fft_core.streaming.source import Backlog, Position, is_count
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -32,6 +43,7 @@ class _Mark:
         offset: The end of the last complete line that was read.
         head, tail: Digests of the first bytes, and of the bytes before the offset.
         begun: The number of times that this inode was truncated, by `copytruncate`.
+        named: The inode of the file when it was read first, if it is another now: that of a copy.
     """
 
     path: str
@@ -41,10 +53,16 @@ class _Mark:
     head: str = ""
     tail: str = ""
     begun: int = 0
+    named: int | None = None
+
+    def __post_init__(self) -> None:
+        numbers = (self.device, self.inode, self.offset, self.begun, self.named or 0)
+        if not all(map(is_count, numbers)) or not all(isinstance(t, str) for t in (self.path, self.head, self.tail)):
+            raise TypeError("a value of the position has another type")
 
     @property
     def partition(self) -> str:
-        return f"#{self.path}#{self.inode}.{self.begun}"
+        return f"#{self.path}#{self.inode if self.named is None else self.named}.{self.begun}"
 
     def matches(self, path: Path) -> bool:
         """Return whether a file begins with the bytes that were read."""
@@ -103,6 +121,9 @@ class FileTailSource:
             )
         given = [path] if isinstance(path, str | os.PathLike) else path
         self._patterns = tuple(os.fspath(one) for one in given)
+        if not all(self._patterns) or not self._patterns:
+            raise StreamError("a stream of files needs a path, or several", hint="As in logs/*.jsonl.", code="FFT-804")
+        refuse_csv(header, delimiter)
         self._format, self._header, self._delimiter = format, tuple(header or ()), delimiter
         self._root = Path(root or ".")
 
@@ -172,6 +193,7 @@ class FileTailSource:
 
     def _readings(self, known: Sequence[_Mark]) -> list[_Reading]:
         """Find all files to read: known ones, even if they were moved, then new ones, the oldest first."""
+        self._refuse_absent(known)
         found = self._found()
         beside = _beside({str(self._root / mark.path) for mark in known}, found) if known else {}
         known_paths = frozenset(map(Path, found))
@@ -188,14 +210,33 @@ class FileTailSource:
                 readings.append(_Reading(_Mark(shown, there.st_dev, there.st_ino), Path(path)))
         return readings
 
+    def _refuse_absent(self, known: Sequence[_Mark]) -> None:
+        """Raise StreamError if a folder of known files is gone: if it came back, they would be read once more."""
+        for pattern in self._patterns:
+            folder = _folder_of(self._root / pattern)
+            there = [mark for mark in known if (self._root / mark.path).is_relative_to(folder)]
+            if there and not folder.is_dir():
+                raise StreamError(
+                    f"the folder {folder} is gone, with {len(there)} files that were read",
+                    hint="Is it on a disk that is not mounted? If it is gone for good, make an empty one.",
+                    code="FFT-801",
+                )
+
     def _found(self) -> dict[str, os.stat_result]:
         found = dict[str, os.stat_result]()
         for pattern in self._patterns:
-            for path in sorted(glob(str(self._root / pattern), recursive=True)):  # noqa: PTH207 (of any root)
+            if Path(self._root, pattern).is_dir():
+                hint = f"Write {pattern.rstrip('/')}/*.{self._format}, or another pattern of files."
+                raise StreamError(f"{pattern} is a folder, and not a file", hint=hint, code="FFT-804")
+            for path in sorted(glob(self._rooted(pattern), recursive=True)):  # noqa: PTH207 (of any root)
                 there = _stat(path)
                 if there is not None:
                     found[path] = there
         return found
+
+    def _rooted(self, pattern: str) -> str:
+        """Return a pattern below the root, whose own name may have letters that mean something in a pattern."""
+        return pattern if Path(pattern).is_absolute() else os.path.join(escape(str(self._root)), pattern)  # noqa: PTH118
 
     # --- lines --------------------------------------------------------------------------------------------------------
 
@@ -230,17 +271,7 @@ class FileTailSource:
         first = file.readline()
         if not first.endswith(b"\n"):
             return None, 0
-        try:
-            names = first.decode("utf-8-sig").rstrip("\r\n").split(self._delimiter)
-        except UnicodeDecodeError as error:
-            raise StreamError(f"{mark.path}: its first line is not UTF-8", code="FFT-801") from error
-        names = [name.strip().strip('"') for name in names]
-        if len(set(names)) < len(names) or not all(names):
-            hint = "Write the names as `header` of the source, and leave the first line out of the file."
-            raise StreamError(
-                f"{mark.path}: its first line is not one of names: {', '.join(names)}", hint=hint, code="FFT-801"
-            )
-        return csv_reader(names, self._delimiter), len(first)
+        return csv_reader(csv_names(first, self._delimiter, mark.path), self._delimiter), len(first)
 
 
 def _continued(mark: _Mark, beside: Mapping[tuple[int, int], Path], wanted: frozenset[Path]) -> Iterator[_Reading]:
@@ -252,7 +283,8 @@ def _continued(mark: _Mark, beside: Mapping[tuple[int, int], Path], wanted: froz
     copies = (path for path in beside.values() if path != there and mark.offset and mark.matches(path))
     copy = next(copies, None)
     if copy is not None and (identity := _identity(copy)):
-        yield _Reading(replace(mark, device=identity[0], inode=identity[1]), copy)
+        named = mark.inode if mark.named is None else mark.named
+        yield _Reading(replace(mark, device=identity[0], inode=identity[1], named=named), copy)
     if there in wanted:  # if another file has the inode by now, it is read only if it matches the patterns
         yield _Reading(_Mark(mark.path, mark.device, mark.inode, begun=mark.begun + 1), there)
 
@@ -321,6 +353,12 @@ def _stat(path: str) -> os.stat_result | None:
 def _identity(path: Path) -> tuple[int, int] | None:
     there = _stat(str(path))
     return (there.st_dev, there.st_ino) if there else None
+
+
+def _folder_of(pattern: Path) -> Path:
+    """Return the folder of a pattern, up to the first part with a special letter."""
+    parts = list(takewhile(lambda part: not has_magic(part), pattern.parts[:-1]))
+    return Path(*parts)
 
 
 def _is_absolute(patterns: Sequence[str]) -> bool:

@@ -8,11 +8,12 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from fft_core.errors import StreamError, nearest
+from fft_core.streaming.event_columns import storable
 from fft_core.streaming.records import _text
 from fft_core.streaming.source import BYTES, ERROR, META, OFFSET, PARTITION, group_of, part_of
 from fft_core.streaming.state import StreamState
 from fft_core.streaming.tables import RECEIVED
-from fft_core.streaming.types import TimeUnit, read_time
+from fft_core.streaming.types import TimeUnit, earlier, exact, read_time
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -71,7 +72,7 @@ class Intake:
 
 
 def with_meta(frame: pa.Table) -> pa.Table:
-    """Return a frame with the columns that a source adds, as far as it lacks them."""
+    """Return a frame with the columns that a source adds, as far as it lacks them. Raises StreamError."""
     import pyarrow as pa
 
     rows, table = frame.num_rows, frame
@@ -84,6 +85,15 @@ def with_meta(frame: pa.Table) -> pa.Table:
     for name, values in fills.items():
         if name not in table.column_names:
             table = table.append_column(name, values)
+            continue
+        given = exact(table.column(name), values.type)
+        if given is None or (given.null_count and not values.null_count):
+            raise StreamError(
+                f"the column {name!r} must be {values.type}, in each row; it is {table.schema.field(name).type}",
+                hint=f"Leave {name!r} out of the frame, or correct its values: it is the place of a record.",
+                code="FFT-803",
+            )
+        table = table.set_column(table.column_names.index(name), name, given)
     return table
 
 
@@ -104,14 +114,13 @@ def take_in(batch: pa.Table, rules: EventRules, state: StreamState, now: datetim
     errors: list[str | None] = batch.column(ERROR).to_pylist()
     if not state.counts.get("events") and None in errors:
         _refuse_no_time(batch, rules)
-    given = batch = _with_columns(batch, rules.needed)
+    given, batch = batch, _with_columns(storable(batch, rules.needed, errors), rules.needed)
     if rules.event_time is not None:
         batch = _with_times(batch, rules, errors)
     for name in rules.needed:
         _note_missing(batch, name, errors)
     if not takes_nul:
         _note_nul(batch, errors)
-    _note_repeated_names(batch, errors)
     late, watermark, partitions = _by_time(batch, rules, state, now, errors)
     kept = [error is None and not is_late for error, is_late in zip(errors, late, strict=True)]
     own = batch.drop_columns([ERROR])
@@ -144,7 +153,7 @@ def take_again(kept: pa.Table, rules: EventRules) -> tuple[pa.Table, pa.Table]:
 def _refuse_no_time(batch: pa.Table, rules: EventRules) -> None:
     """Raise StreamError if no record has the column `event_time`: a wrong name would make all records bad ones."""
     names = [name for name in batch.column_names if name not in META]
-    if rules.event_time is not None and rules.event_time not in names:
+    if rules.event_time is not None and rules.event_time.lower() not in {name.lower() for name in names}:
         raise StreamError(
             f"no event has the event_time {rules.event_time!r}", hint=nearest(rules.event_time, names), code="FFT-804"
         )
@@ -222,16 +231,6 @@ def _note_nul(batch: pa.Table, errors: list[str | None]) -> None:
                 _set(errors, found.to_pylist(), f"a NUL character in {field_.name!r}, which the database cannot hold")
 
 
-def _note_repeated_names(batch: pa.Table, errors: list[str | None]) -> None:
-    """Note an error for records with a column name that differs from another only in case: to engines both are one."""
-    seen = dict[str, str]()
-    for name in batch.column_names:
-        other = seen.setdefault(name.lower(), name)
-        if other != name:
-            given: Any = batch.column(name).is_valid()
-            _set(errors, given.to_pylist(), f"it has {name!r}, and others have {other!r}")
-
-
 def _set(errors: list[str | None], places: Sequence[bool | None], error: str) -> None:
     for place, is_bad in enumerate(places):
         if is_bad and errors[place] is None:
@@ -296,21 +295,20 @@ def _by_time(
         return late, *_newest(batch, rules, state, now, errors)
     newest = {name: datetime.fromisoformat(times[0]) for name, times in state.partitions.items()}
     seen = {name: datetime.fromisoformat(times[1]) for name, times in state.partitions.items()}
-    ahead = now + rules.max_ahead if rules.max_ahead is not None else None
     times: list[Any] = batch.column(rules.event_time).to_pylist()
     partitions: list[Any] = batch.column(PARTITION).to_pylist()
     for i, (time, place) in enumerate(zip(times, partitions, strict=True)):
         if errors[i] is not None:
             continue
-        if ahead is not None and time > ahead:
+        if rules.max_ahead is not None and time - now > rules.max_ahead:
             errors[i] = f"its {rules.event_time!r} is in the future: {time} is after {now}"
             continue
         partition = part_of(place)
         last = newest.get(partition)
-        late[i] = last is not None and rules.allowed_lateness is not None and time < last - rules.allowed_lateness
+        late[i] = last is not None and rules.allowed_lateness is not None and last - time > rules.allowed_lateness
         newest[partition] = time if last is None else max(last, time)
         seen[partition] = now
-    return late, *_told(newest, seen, state, now - rules.idle_after)
+    return late, *_told(newest, seen, state, earlier(now, rules.idle_after))
 
 
 def _newest(
@@ -326,7 +324,7 @@ def _newest(
         partition, time = part_of(row[PARTITION]), row[f"{rules.event_time}_max"]
         newest[partition] = max(time, newest.get(partition, time))
         seen[partition] = now
-    return _told(newest, seen, state, now - rules.idle_after)
+    return _told(newest, seen, state, earlier(now, rules.idle_after))
 
 
 def _told(

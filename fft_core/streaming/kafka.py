@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from fft_core.errors import MissingDriverError, StreamError
 from fft_core.streaming.avro import avro_reader
 from fft_core.streaming.records import Record, Values, as_table, read_json, read_record
-from fft_core.streaming.source import Backlog, Position
+from fft_core.streaming.source import Backlog, Position, is_count
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -132,7 +132,9 @@ class KafkaSource:
             return self._position(self._bounds({})[1])
 
     def offsets(self, position: Position) -> Mapping[str, int]:
-        """Return the offset up to which each partition was read."""
+        """Return the offset up to which each partition was read. Raises StreamError for a position of another topic."""
+        if position and position.get("topic", self._topic) != self._topic:
+            raise StreamError(f"this is a position of the topic {position['topic']!r}", code="FFT-803")
         return {self._name(part): offset for part, offset in self._offsets(position).items()}
 
     def close(self) -> None:
@@ -234,7 +236,10 @@ class KafkaSource:
                 raise StreamError(f"this is not a position of a topic: {dict(position)!r}", code="FFT-803")
             return {}
         try:
-            return {int(part): int(offset) for part, offset in position["offsets"].items()}
+            offsets = {int(part): offset for part, offset in position["offsets"].items()}
+            if not all(map(is_count, (*offsets, *offsets.values()))):
+                raise ValueError
+            return offsets
         except (KeyError, ValueError, AttributeError, TypeError) as error:
             raise StreamError(f"this is not a position of a topic: {dict(position)!r}", code="FFT-803") from error
 

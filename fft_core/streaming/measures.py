@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cache
+from typing import TYPE_CHECKING
 
 from fft_core.engines.spec.spelling import Spelling
 from fft_core.engines.spec.written_sql import read_aggregate
 from fft_core.errors import StreamError, nearest
 from fft_core.names.columns import ColumnNames
+
+if TYPE_CHECKING:
+    from sqlglot import exp
 
 
 def spelled_measures(
@@ -55,10 +59,12 @@ def _spelled(name: str, text: str, columns: tuple[str, ...], by: str, dialect: s
         raise wrong_measure(name, text, str(error)) from error
     _quote_columns(tree, name, text, columns)
     for found in list(tree.find_all(exp.AggFunc)):
-        ordered = _ordered(found, by, dialect)
-        if ordered is not None:
+        if isinstance(found, exp.First | exp.Last):
+            place = found.parent if isinstance(found.parent, exp.Filter) else found
+            place.replace(_end(found, by, dialect))
+        elif (ordered := _ordered(found, by, dialect)) is not None:
             found.replace(ordered)
-    return tree.selects[0].sql(dialect=dialect)
+    return _sql(tree.selects[0], dialect)
 
 
 def _quote_columns(tree: object, name: str, text: str, columns: Sequence[str]) -> None:
@@ -77,25 +83,41 @@ def _quote_columns(tree: object, name: str, text: str, columns: Sequence[str]) -
         column.set("table", None)
 
 
+def _end(found: object, by: str, dialect: str) -> exp.Expr:
+    """Return `first(x)` or `last(x)`, with its filter, as the value of an event."""
+    import sqlglot
+    from sqlglot import exp
+
+    assert isinstance(found, exp.First | exp.Last)  # the caller has checked
+    value = _sql(found.this, dialect)
+    way = " desc" if isinstance(found, exp.Last) else ""
+    order = ", ".join(f"{part}{way}" for part in (*by.split(", "), value))
+    condition = found.parent.expression if isinstance(found.parent, exp.Filter) else None
+    where = f" filter ({_sql(condition, dialect)})" if condition is not None else ""
+    return sqlglot.parse_one(f"(array_agg({value} order by {order}){where})[1]", dialect=dialect)
+
+
 def _ordered(found: object, by: str, dialect: str) -> object | None:
     """Return an aggregate over ordered rows; None if it stays as it is, because it does not depend on the order."""
     import sqlglot
     from sqlglot import exp
 
     assert isinstance(found, exp.AggFunc)  # the caller has checked
-    if isinstance(found, exp.Count | exp.Max | exp.Min) or found.find(exp.Order, exp.Distinct):
+    if isinstance(found, exp.Count | exp.Max | exp.Min | exp.LogicalOr | exp.LogicalAnd) or found.find(exp.Order):
         return None
-    if isinstance(found.parent, exp.WithinGroup):
+    if isinstance(found.parent, exp.WithinGroup) or found.this is None:
         return None
-    value = found.this.sql(dialect=dialect) if found.this is not None else ""
-    if isinstance(found, exp.First | exp.Last):
-        way = " desc" if isinstance(found, exp.Last) else ""
-        order = ", ".join(f"{part}{way}" for part in (*by.split(", "), value))
-        return sqlglot.parse_one(f"(array_agg({value} order by {order}))[1]", dialect=dialect)
-    if not value:
-        return None
-    text = found.sql(dialect=dialect)
-    return sqlglot.parse_one(f"{text[:-1]} order by {by}, {value})", dialect=dialect) if text.endswith(")") else None
+    text, distinct = _sql(found, dialect), found.find(exp.Distinct)
+    order = f"{by}, {_sql(found.this, dialect)}"
+    if distinct is not None:  # distinct values have no event: their own order is the only one
+        order = ", ".join(_sql(value, dialect) for value in distinct.expressions)
+    return sqlglot.parse_one(f"{text[:-1]} order by {order})", dialect=dialect) if text.endswith(")") else None
+
+
+def _sql(tree: exp.Expr, dialect: str) -> str:
+    from sqlglot import ErrorLevel
+
+    return tree.sql(dialect=dialect, unsupported_level=ErrorLevel.IGNORE)  # the database says what it does not know
 
 
 def wrong_measure(name: str, text: str, why: str, hint: str | None = None) -> StreamError:

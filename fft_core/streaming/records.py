@@ -6,10 +6,14 @@ import csv
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date, time
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from fft_core.errors import StreamError
+from fft_core.names.csv_columns import csv_problem
 from fft_core.names.nesting import DEEPEST, is_too_deep
-from fft_core.streaming.source import BYTES, ERROR, META, OFFSET, PARTITION
+from fft_core.streaming.event_columns import cannot_be_stored, note_column
+from fft_core.streaming.source import BYTES, ERROR, OFFSET, PARTITION
 from fft_core.streaming.types import EXACT_IN_DOUBLE
 
 if TYPE_CHECKING:
@@ -46,7 +50,7 @@ _scan = _DECODER.scan_once  # without the searches for blanks of `decode`
 
 def read_json(raw: bytes) -> Values:
     """Read an object of JSON. Raises ValueError for anything else."""
-    text = raw.decode("utf-8").strip(" \t\r\n")
+    text = raw.decode("utf-8-sig").strip(" \t\r\n")  # tools of Windows write a mark before the first line
     if is_too_deep(text):
         raise ValueError(f"its JSON has lists or objects in more than {DEEPEST} levels")
     try:
@@ -60,11 +64,37 @@ def read_json(raw: bytes) -> Values:
     return value
 
 
+def refuse_csv(header: Sequence[str] | None, delimiter: str) -> None:
+    """Raise StreamError for names or a delimiter that CSV cannot have."""
+    if problem := csv_problem(header, delimiter):
+        raise StreamError(problem, code="FFT-804")
+
+
+def csv_names(line: bytes, delimiter: str, place: str) -> tuple[str, ...]:
+    """Return the names of columns that the first line of a CSV file has.
+
+    Raises:
+        StreamError: it is not a line of names; `place` is the file.
+    """
+    try:
+        text = line.decode("utf-8-sig").rstrip("\r\n")
+        rows = list(csv.reader([text], delimiter=delimiter, strict=True, skipinitialspace=delimiter != " "))
+    except UnicodeDecodeError as error:
+        raise StreamError(f"{place}: its first line is not UTF-8", code="FFT-801") from error
+    except BROKEN as error:
+        raise StreamError(f"{place}: its first line is not CSV: {error}", code="FFT-801") from error
+    names = tuple(name.strip() for name in rows[0]) if rows else ()
+    if len(set(names)) < len(names) or not all(names) or not names:
+        hint = "Write the names as `header` of the source, and leave the first line out of the file."
+        raise StreamError(f"{place}: its first line is not one of names: {', '.join(names)}", hint=hint, code="FFT-801")
+    return names
+
+
 def csv_reader(header: Sequence[str], delimiter: str = ",") -> Callable[[bytes], Values]:
     """Return a reader of one line of a CSV file; it raises ValueError for a line with more or fewer values."""
 
     def read(raw: bytes) -> Values:
-        rows = list(csv.reader([raw.decode("utf-8")], delimiter=delimiter, strict=True))
+        rows = list(csv.reader([raw.decode("utf-8-sig")], delimiter=delimiter, strict=True))
         cells = rows[0] if rows else []
         if len(cells) != len(header):
             raise ValueError(f"it has {len(cells)} values for {len(header)} columns")
@@ -95,8 +125,8 @@ def as_table(records: Sequence[Record]) -> pa.Table:
     errors = [record.error for record in records]
     columns: dict[str, Any] = {}  # Any: an array of any type
     for name in names:
-        if name in META or not name:
-            _note(errors, (i for i, values in enumerate(given) if name in values), f"a column {name!r}")
+        if cannot_be_stored(name):
+            note_column(name, (i for i, values in enumerate(given) if name in values), errors)
             continue
         array = _array([values.get(name) for values in given], errors, name)
         if array is not None:
@@ -139,9 +169,12 @@ def _array(values: list[Any], errors: list[str | None], name: str) -> pa.Array[A
         if float in kinds:
             return pa.array([None if v is None else float(v) for v in kept], pa.float64())
         return pa.array(kept, pa.int64())
-    if not kinds <= {str, int, float, bool, list, dict}:
-        found: pa.Array[Any] = pa.array(values)  # of a typed source, such as Avro
-        return found
+    if not kinds <= {str, int, float, bool, list, dict}:  # of a typed source, such as Avro
+        try:
+            found: pa.Array[Any] = pa.array(values)
+            return found
+        except (pa.ArrowInvalid, pa.ArrowTypeError):  # of several kinds
+            pass
     texts = [value if value is None or isinstance(value, str) else _text(value) for value in values]
     try:
         return pa.array(texts, pa.string())
@@ -151,12 +184,16 @@ def _array(values: list[Any], errors: list[str | None], name: str) -> pa.Array[A
         return pa.array([None if i in broken else text for i, text in enumerate(texts)], pa.string())
 
 
-def _is_exact(value: int) -> bool:
-    return abs(value) <= EXACT_IN_DOUBLE or int(float(value)) == value
-
-
 def _text(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_plain)
+    return text if isinstance(value, str | int | float | list | dict | None) else json.loads(text)
+
+
+def _plain(value: object) -> str:
+    """Return a value that JSON does not have, such as a time in a list of Avro, as text."""
+    if isinstance(value, date | time):
+        return value.isoformat()
+    return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)
 
 
 def _is_unicode(text: str) -> bool:

@@ -11,8 +11,18 @@ from fnmatch import translate
 from typing import TYPE_CHECKING, Any, Literal
 
 from fft_core.errors import StreamError
-from fft_core.streaming.records import Record, Values, as_table, csv_reader, read_json, read_record
-from fft_core.streaming.source import BYTES, ERROR, OFFSET, PARTITION, Backlog, Position
+from fft_core.streaming.event_columns import note_column
+from fft_core.streaming.records import (
+    Record,
+    Values,
+    as_table,
+    csv_names,
+    csv_reader,
+    read_json,
+    read_record,
+    refuse_csv,
+)
+from fft_core.streaming.source import BYTES, ERROR, META, OFFSET, PARTITION, Backlog, Position
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -111,6 +121,7 @@ class S3Source:
         if not re.fullmatch(r"s3://[^/]+/.+", path):
             raise StreamError(f"{path!r} is not a path of S3", hint="As in s3://bucket/clicks/*.jsonl.", code="FFT-804")
         self._path, self._format, self._grace = path, format, timedelta(seconds=grace)
+        refuse_csv(header, delimiter)
         self._header, self._delimiter = tuple(header or ()), delimiter
         options: dict[str, Any] = {"region": region} if region else {}
         if endpoint:
@@ -132,11 +143,14 @@ class S3Source:
         state = _State.of(position)
         there = self._listed()
         self._refuse_late(state, there)
-        tables, done, opened, rows = list[Any](), list[_Object](), state.open, 0
-        for one in self._unread(state, there):
+        unread = self._unread(state, there)
+        begun = [one for one in unread if state.open and state.open[:2] == (one.key, one.mark)]
+        opened = state.open if begun else None  # else it was deleted or replaced
+        tables, done, rows = list[Any](), list[_Object](), 0
+        for one in (*begun, *(one for one in unread if one not in begun)):
             if rows >= limit:
                 break
-            skip = opened[2] if opened and opened[:2] == (one.key, one.mark) else 0
+            skip = opened[2] if opened and one in begun else 0
             table, is_whole = self._read(one, skip, limit - rows)
             tables.append(table)
             rows += table.num_rows
@@ -240,7 +254,7 @@ class S3Source:
         first = 0
         reader: Callable[[bytes], Values] = read_json
         if self._format == "csv":
-            names = self._header or tuple(lines[0].decode("utf-8-sig", "replace").rstrip("\r").split(self._delimiter))
+            names = self._header or (csv_names(lines[0], self._delimiter, f"s3://{one.key}") if content else ())
             first, reader = 0 if self._header else 1, csv_reader(names, self._delimiter)
         rows = [(place, line.rstrip(b"\r")) for place, line in enumerate(lines[first:]) if line.strip()]
         records: list[Record] = [read_record(partition, place, raw, reader) for place, raw in rows[skip : skip + limit]]
@@ -256,11 +270,15 @@ def _parquet(file: Any, partition: str, skip: int, limit: int) -> tuple[pa.Table
     except pa.ArrowInvalid as error:
         raise StreamError(f"{partition.rpartition('#')[2]} is not a Parquet file: {error}", code="FFT-801") from error
     rows = table.slice(skip, limit)
-    count = rows.num_rows
+    count, taken = rows.num_rows, [name for name in META if name in table.column_names]
+    errors: list[str | None] = [None] * count
+    for name in taken:
+        note_column(name, range(count), errors)
+    rows = rows.drop_columns(taken)
     columns: dict[str, Any] = {
         PARTITION: pa.array([partition] * count, pa.string()),
         OFFSET: pa.array(range(skip, skip + count), pa.int64()),
-        ERROR: pa.nulls(count, pa.string()),
+        ERROR: pa.array(errors, pa.string()),
         BYTES: pa.nulls(count, pa.binary()),
     }
     for name, values in columns.items():

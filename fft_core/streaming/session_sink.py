@@ -22,6 +22,7 @@ from fft_core.streaming.sessions import TOUCHED_END, TOUCHED_START, Range, Sessi
 from fft_core.streaming.settings import SessionSettings
 from fft_core.streaming.source import BYTES, ERROR
 from fft_core.streaming.tables import StreamTables, add_index, columns_of
+from fft_core.streaming.types import later
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -89,6 +90,15 @@ class SessionSink:
         counts["dead"] += bury(self.engine, self.tables, dead, now)
         return counts
 
+    def refuse_lost_events(self, kept: int) -> None:
+        """Raise StreamError if events were kept, and their table is gone: sessions would be made from others alone."""
+        if kept and self.tables.events not in self.engine.inspect([self.tables.events]):
+            raise StreamError(
+                f"the {kept} events of {self.tables.target} are gone: {self.tables.events} does not exist",
+                hint="To read all again: fft stream reset --to earliest.",
+                code="FFT-803",
+            )
+
     def fitted(self, events: pa.Table) -> Fitted:
         """Return events with the types of their table, after the table was created or its columns were changed."""
         fit = fitted(self.engine, self.tables.events, events, self.policy)
@@ -96,8 +106,11 @@ class SessionSink:
             try:
                 self.engine.execute(statement)
             except StatementError as error:
-                hint = "If a view reads that table: drop the view, and create it again after this batch."
-                message = f"the columns of {self.tables.events} cannot be changed: {error.problem.message}"
+                hint = (
+                    None if fit.is_new else "If a view reads it: drop the view, and create it again after this batch."
+                )
+                what = "cannot be created" if fit.is_new else "cannot get other columns"
+                message = f"the table {self.tables.events} {what}: {error.problem.message}"
                 raise StreamError(message, hint=hint, code="FFT-806") from error
         if fit.is_new:
             names = [column.name for column in columns_of(self.engine, self.tables.events)]
@@ -297,7 +310,7 @@ def _minutes(times: Any) -> list[Range]:  # Any: an Arrow column
     import pyarrow.compute as pc
 
     minutes: list[Any] = pc.floor_temporal(times, unit="minute").unique().to_pylist()
-    return [(minute, minute + timedelta(minutes=1)) for minute in minutes if minute is not None]
+    return [(minute, later(minute, timedelta(minutes=1))) for minute in minutes if minute is not None]
 
 
 def _count(engine: Session, relation: Relation) -> int:

@@ -132,12 +132,10 @@ class StreamSessionizer:
         columns: Mapping[str, str] | None = None,
         max_dead_share: float | None = None,
     ) -> None:
-        keys = (key,) if isinstance(key, str) else tuple(key)
-        if not keys:
-            raise StreamError("sessions need a key: the column with the owner of a session", code="FFT-804")
-        if not 0 < gap_minutes < _LONGEST_GAP:
+        keys = _names(key)
+        if not isinstance(gap_minutes, int | float) or not 0 < gap_minutes < _LONGEST_GAP:
             raise StreamError(
-                f"gap_minutes must be more than 0 and less than {_LONGEST_GAP:,}, not {gap_minutes}", code="FFT-804"
+                f"gap_minutes must be more than 0 and less than {_LONGEST_GAP:,}, not {gap_minutes!r}", code="FFT-804"
             )
         _refuse_values(event_time_unit, {"allowed_lateness": allowed_lateness, "max_ahead": max_ahead}, max_dead_share)
         self._engine = warehouse.engine
@@ -207,6 +205,7 @@ class StreamSessionizer:
                     hint = "Let `fft stream run` finish it: until then, the sessions are not those of the events kept."
                     raise StreamError(f"{target} is being read again after a reset", hint=hint)
                 state, bad = self._retaken(state, now)
+                self._sink.refuse_lost_events(state.counts.get("events", 0))
                 intake = take_in(batch, self._rules, state, now, takes_nul=engine.spelling.takes_nul)
                 counts = self._applied(intake, state, now)
                 refuse_dead_share(counts["dead"], intake.given, self._share)
@@ -263,6 +262,17 @@ class StreamSessionizer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _names(key: str | Sequence[str]) -> tuple[str, ...]:
+    """Return the columns of a key. Raises StreamError for anything else."""
+    keys: tuple[object, ...] = (key,) if isinstance(key, str) or not isinstance(key, Sequence) else tuple(key)
+    names = tuple(name for name in keys if isinstance(name, str) and name)
+    if not names or len(names) < len(keys):
+        raise StreamError(
+            f"sessions need a key: the column with the owner of a session, or several, not {key!r}", code="FFT-804"
+        )
+    return names
 
 
 def _refuse_values(unit: str | None, times: Mapping[str, object], share: float | None) -> None:

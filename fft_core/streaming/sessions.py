@@ -12,6 +12,7 @@ from fft_core.names import Relation
 from fft_core.names.sessions import CLOSED, CLOSES, END, EVENTS, ID, START
 from fft_core.streaming.measures import columns_in
 from fft_core.streaming.settings import SessionSettings
+from fft_core.streaming.types import earlier, later
 
 TOUCHED_START, TOUCHED_END, _TOUCHED_KEY = "_ff_start", "_ff_end", "_ff_key_{}"
 MOST_RANGES = 8  # the number of time ranges that are read instead of one, so that fewer rows between are read
@@ -171,7 +172,7 @@ def ranges_of(spans: Iterable[Range], around: timedelta, most: int = MOST_RANGES
     """
     merged = list[list[datetime]]()
     for low, high in sorted(spans):
-        if merged and low <= merged[-1][1] + 2 * around:
+        if merged and low - merged[-1][1] <= 2 * around:
             merged[-1][1] = max(merged[-1][1], high)
         else:
             merged.append([low, high])
@@ -183,12 +184,4 @@ def ranges_of(spans: Iterable[Range], around: timedelta, most: int = MOST_RANGES
             ranges[-1][1] = max(ranges[-1][1], high)
         else:
             ranges.append([low, high])
-    return tuple((_back(low, around), _ahead(high, around)) for low, high in ranges)
-
-
-def _back(time: datetime, by: timedelta) -> datetime:
-    return time - by if time - datetime.min > by else datetime.min
-
-
-def _ahead(time: datetime, by: timedelta) -> datetime:
-    return time + by if datetime.max - time > by else datetime.max
+    return tuple((earlier(low, around), later(high, around)) for low, high in ranges)

@@ -10,9 +10,10 @@ from datetime import timedelta
 from typing import Literal, TypeAlias
 
 from fft_core.engines.spec.spelling import Spelling
-from fft_core.engines.spec.written_sql import read_aggregate, type_problem
+from fft_core.engines.spec.written_sql import event_time_problem, read_aggregate, type_problem
 from fft_core.errors import StreamError
-from fft_core.names.sessions import taken_key, taken_measures
+from fft_core.names.csv_columns import twice
+from fft_core.names.sessions import reserved_names, taken_key, taken_measures
 
 Writing: TypeAlias = Literal["api", "model"]
 _UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 604800}
@@ -81,6 +82,14 @@ class SettingsChange:
 
 def refuse_settings(settings: SessionSettings, dialect: str) -> None:
     """Raise StreamError for settings that are wrong in any database of a dialect."""
+    times, ids = [settings.event_time], [settings.event_id] if settings.event_id else []
+    named = {"key": settings.key, "event_time": times, "event_id": ids, "measures": settings.measures}
+    for setting, name, message in reserved_names({**named, "columns": settings.columns}):
+        hint = "Use another name; rename it in the events."
+        raise StreamError(message, hint=hint, keys=(setting, name), code="FFT-804")
+    for setting, names in (("key", settings.key), ("columns", settings.columns)):
+        if again := twice(names):
+            raise StreamError(f"{setting}: {again!r} occurs twice", keys=(setting, again), code="FFT-804")
     if taken := taken_key(settings.key):
         raise StreamError(taken, hint="Rename it in the events, or in their source.", keys=("key",), code="FFT-804")
     taken_names = taken_measures(settings.key, settings.measures)
@@ -96,6 +105,8 @@ def refuse_settings(settings: SessionSettings, dialect: str) -> None:
     for name, kind in settings.columns.items():
         if problem := type_problem(kind, dialect):
             raise StreamError(f"columns: {name}: {problem[0]}", hint=problem[1], keys=("columns", name), code="FFT-804")
+        if name.lower() == settings.event_time.lower() and (said := event_time_problem(kind)):
+            raise StreamError(f"columns: {name}: {said}", keys=("columns", name), code="FFT-804")
 
 
 def table_settings(columns: Mapping[str, str]) -> str:

@@ -38,6 +38,15 @@ def part_of(partition: str) -> str:
     return partition.rpartition("#")[0] or partition
 
 
+def is_count(value: object) -> bool:
+    """Return whether a value of a position is a number of bytes, lines or messages.
+
+    >>> is_count(0), is_count(True), is_count(-1), is_count("7"), is_count(2**63)
+    (True, False, False, False, False)
+    """
+    return type(value) is int and 0 <= value < 2**63
+
+
 @dataclass(frozen=True)
 class Backlog:
     """The records of a source after a position, as far as they are known without reading more than the first ones.

@@ -20,9 +20,9 @@ from fft_core.engines.protocol import ColumnType, Session
 from fft_core.engines.spec.spelling import TypeWord
 from fft_core.errors import BusyError, StateError, StatementError
 from fft_core.names import Relation
+from fft_core.names.streams import STATE
 from fft_core.streaming.source import Position
 
-TABLE = "_ff_stream"
 LEASE = timedelta(minutes=2)  # a writer on another machine counts as alive for this time after its last batch
 _COLUMNS: Mapping[str, TypeWord] = {
     "relation": "text",
@@ -111,7 +111,7 @@ class StreamState:
 
 def place_of_state(target: Relation) -> Relation:
     """Return the table with the state of a stream: beside its rows, so that one transaction writes both."""
-    return target.named(TABLE)
+    return target.named(STATE)
 
 
 def read_state(engine: Session, target: Relation) -> StreamState | None:
@@ -119,33 +119,59 @@ def read_state(engine: Session, target: Relation) -> StreamState | None:
     table = place_of_state(target)
     if table not in engine.inspect([table]):
         return None
-    spelling = engine.spelling
-    name, ending = str(target), "." + ".".join(target.parts[-2:])
-    where = f"relation = {spelling.literal(name)} or right(relation, {len(ending)}) = {spelling.literal(ending)}"
+    spelling, name, where = engine.spelling, str(target), _is_of(engine, target)
     order = f"case when relation = {spelling.literal(name)} then 0 else 1 end, relation"
     try:
         rows = engine.fetch(f"select * from {table.sql(spelling)} where {where} order by {order}")
         return _state(rows[0], engine) if rows else None
     except (StatementError, ValueError, TypeError, KeyError) as error:
-        hint = f"Its row in {table} was changed by another program. `fft stream reset` writes it again."
+        hint = f"Its row in {table} was changed by another program. `fft stream reset --to earliest` replaces it."
         said = error.problem.message if isinstance(error, StatementError) else error
         raise StateError(f"the position of {target} cannot be read: {said}", hint=hint, code="FFT-803") from error
+
+
+def _is_of(engine: Session, target: Relation) -> str:
+    """Render the condition that a row belongs to a stream."""
+    literal, ending = engine.spelling.literal, "." + ".".join(target.parts[-2:])
+    return f"relation = {literal(str(target))} or right(relation, {len(ending)}) = {literal(ending)}"
+
+
+def remove_unreadable(engine: Session, target: Relation) -> None:
+    """Delete the state of a stream if it cannot be read, in a transaction. Raises StateError for another table."""
+    try:
+        read_state(engine, target)
+    except StateError as error:
+        if isinstance(error.__cause__, StatementError):
+            raise
+        engine.execute(engine.spelling.delete(place_of_state(target), _is_of(engine, target)))
 
 
 def _state(row: tuple[Any, ...], engine: Session) -> StreamState:
     stored_as, position, watermark, partitions, phase, epoch, holder, counts, updated_at, settings, *_ = (*row, None)
     return StreamState(
-        position=json.loads(position),
+        position=_mapping(position),
         watermark=None if watermark is None else engine.types.read_time(watermark),
-        partitions={name: (times[0], times[1]) for name, times in json.loads(partitions).items()},
+        partitions={name: (_time(times[0]), _time(times[1])) for name, times in _mapping(partitions).items()},
         phase="backfill" if phase == "backfill" else "live",
         epoch=int(epoch),
         holder=Writer(**json.loads(holder)) if holder else None,
-        counts=json.loads(counts),
+        counts={name: int(count) for name, count in _mapping(counts).items()},
         updated_at=engine.types.read_time(updated_at),
         settings=_checked(settings),
         stored_as=stored_as,
     )
+
+
+def _mapping(text: str) -> Mapping[str, Any]:  # Any: values of JSON
+    found: object = json.loads(text)
+    if not isinstance(found, dict):
+        raise ValueError(f"{text!r} is not an object")
+    return found
+
+
+def _time(text: str) -> str:
+    datetime.fromisoformat(text)
+    return text
 
 
 def _checked(settings: str | None) -> str | None:

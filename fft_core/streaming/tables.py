@@ -11,6 +11,7 @@ from fft_core.engines.protocol import ColumnType, Session
 from fft_core.engines.spec.attachments import Attachment
 from fft_core.errors import StatementError, StreamError
 from fft_core.names import Relation
+from fft_core.names.streams import dead_of, events_of, late_of
 from fft_core.streaming.source import OFFSET, PARTITION
 
 if TYPE_CHECKING:
@@ -33,17 +34,17 @@ class StreamTables:
     @property
     def events(self) -> Relation:
         """The events that are kept."""
-        return self.target.named(f"{self.target.name}__events")
+        return events_of(self.target)
 
     @property
     def late(self) -> Relation:
         """The events that are older than allowed."""
-        return self.target.named(f"{self.target.name}__late")
+        return late_of(self.target)
 
     @property
     def dead(self) -> Relation:
         """The records that are not events, with their bytes and errors."""
-        return self.target.named(f"{self.target.name}__dead")
+        return dead_of(self.target)
 
 
 def columns_of(engine: Session, relation: Relation) -> tuple[ColumnType, ...]:

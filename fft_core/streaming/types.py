@@ -19,9 +19,27 @@ _MOST_DIGITS = 38
 _DIGITS = {8: 3, 16: 5, 32: 10, 64: 19}
 
 
+_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
+
+
+def earlier(time: datetime, by: timedelta) -> datetime:
+    """Return a time before another one; the first possible time if there is none so early."""
+    return time - by if time - datetime.min > by else datetime.min
+
+
+def later(time: datetime, by: timedelta) -> datetime:
+    """Return a time after another one; the last possible time if there is none so late."""
+    return time + by if datetime.max - time > by else datetime.max
+
+
 def read_time(value: object, unit: TimeUnit | None = None) -> datetime | None:
-    """Read a time: ISO 8601, as UTC if it has no zone; or a number, if its unit is known; None for anything else."""
+    """Read a time: ISO 8601, as UTC if it has no zone; or a number, if its unit is known; None for anything else.
+
+    A text of digits is a number, if the unit is known: the values of CSV are texts.
+    """
     try:
+        if isinstance(value, str) and unit is not None and _NUMBER.fullmatch(value.strip()):
+            value = Decimal(value.strip())
         if isinstance(value, str):
             time = datetime.fromisoformat(value.strip())
             return time.astimezone(UTC).replace(tzinfo=None) if time.tzinfo else time

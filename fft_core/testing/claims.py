@@ -43,7 +43,7 @@ def level(name: str) -> Callable[[_Test[_P]], _Test[_P]]:
     return marked
 
 
-def expect(claim: Support, what: str, test: Callable[[], None]) -> None:
+def expect(claim: Support, what: str, test: Callable[[], object]) -> None:
     """Run a test and compare its result with a claim: for `No` it must fail, by an error of FFT or by other rows."""
     if claim:
         test()

@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 
 import pytest
 
-from fft_core.engines.protocol import RelationKind, Seal, Session, open_session
+from fft_core.engine_check.statements import publish
+from fft_core.engines.protocol import RelationKind, Session, open_session
 from fft_core.engines.spec import EngineSpec, Support
 from fft_core.engines.spec.registry import spec_of
 from fft_core.names import Relation
@@ -57,10 +58,4 @@ class OnAnEngine:
 
     def publish(self, session: Session, name: str, query: str, kind: RelationKind = "table") -> Relation:
         """Publish the rows of a query, with the stamp ab."""
-        relation = session.relation(name)
-        with session.turn():
-            there = session.inspect([relation]).get(relation)
-            with session.publisher.stage(relation, kind, replaces=there.kind if there else None) as stage:
-                columns, _ = stage.write(query)
-                stage.publish(Seal("ab", columns))
-        return relation
+        return publish(session, name, query, kind)

@@ -19,6 +19,7 @@ _SETTINGS = {
     "task_default_queue": "dagster",
     "task_default_priority": 5,
     "worker_prefetch_multiplier": 1,  # a run that waits is for the next free worker
+    "worker_max_tasks_per_child": 1,  # Dagster keeps the definitions in a process: a second run would build old code
     "broker_connection_retry_on_startup": True,
 }
 _make: Any = make_app  # Any: two functions of dagster-celery have no types

@@ -66,7 +66,8 @@ class RunFollower:
         elif event.event_type_value == "ENGINE_EVENT" and event.message == TERMINATING:
             yield Terminating()
         elif event.event_type_value == "PIPELINE_FAILURE" and not self._is_explained and not self._is_interrupted:
-            error = event.job_failure_data.error
+            data = event.event_specific_data  # there is none if another process reports the end
+            error = event.job_failure_data.error if data is not None else None
             said = innermost(error) if error else "the run failed"
             yield Unexpected(event.message or said, error.to_string() if error else "")
 

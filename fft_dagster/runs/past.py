@@ -68,6 +68,13 @@ def past_run(project: Project, run_id: str) -> PastRun | None:
         return replace(_past(record), nodes=nodes, errors=errors)
 
 
+def has_run(project: Project, run_id: str) -> bool:
+    """Return whether the history has a run of this environment. Raises FftError."""
+    with open_instance(project.root) as instance, readable_history(Path(instance.root_directory)):
+        run = instance.get_run_by_id(run_id)
+        return run is not None and _is_of(run, project)
+
+
 def _is_of(run: dg.DagsterRun, project: Project) -> bool:
     return run.tags.get(ENVIRONMENT_TAG, project.env) == project.env
 
@@ -85,7 +92,7 @@ def _nodes(project: Project, logs: Sequence[Any]) -> tuple[dict[str, RunStatus],
     """Return the status of each node, and the messages of those that failed."""
     translator = FftTranslator()
     names = StepNames(BoundProject(project, translator))
-    steps = {names.of(project.node(name)): name for name in (*project.models, *project.seeds)}
+    steps = {names.of(node): node.name for node in project.stored()}
     found, errors = dict[str, RunStatus](), dict[str, str]()
     for log in logs:
         event = log.dagster_event
@@ -93,7 +100,7 @@ def _nodes(project: Project, logs: Sequence[Any]) -> tuple[dict[str, RunStatus],
         if name is None:
             continue
         if event.is_step_failure:
-            found[name], errors[name] = _failure(event.step_failure_data)
+            found[name], errors[name] = failure_of(event.step_failure_data)
         elif event.is_step_skipped:
             found[name] = "skipped"
         elif event.event_type is dg.DagsterEventType.ASSET_MATERIALIZATION:
@@ -104,7 +111,7 @@ def _nodes(project: Project, logs: Sequence[Any]) -> tuple[dict[str, RunStatus],
     return found, errors
 
 
-def _failure(data: Any) -> tuple[RunStatus, str]:
+def failure_of(data: Any) -> tuple[RunStatus, str]:
     """Return the status of a node that failed, and the message."""
     told = data.user_failure_data  # of an error of FFT
     if told is not None and "exit_code" in told.metadata:

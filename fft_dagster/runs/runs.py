@@ -79,7 +79,7 @@ def run_work(
     translator = FftTranslator()
     run = (planned or Run(project, work.request)).limited(frozenset(work.builds), work.planned)
     reads = waits_of(project, work.builds, run.live_views)
-    follower = RunFollower(_steps(project, work, translator), reads, run.masker)
+    follower = RunFollower(empty_steps(project, work, translator), reads, run.masker)
     job = _job(run, work, translator, follower)
     with readable_history(Path(instance.root_directory)):
         created, plan = _created_run(job, work, instance, project)
@@ -92,7 +92,7 @@ def run_work(
     yield from follower.end()
 
 
-def _steps(project: Project, work: Work, translator: FftTranslator) -> dict[str, NodeRunResult]:
+def empty_steps(project: Project, work: Work, translator: FftTranslator) -> dict[str, NodeRunResult]:
     """Return the empty result of each step, by its key."""
     names = StepNames(BoundProject(project, translator))
 

@@ -12,6 +12,7 @@ from fft_core import FftError, Project
 COMMAND_TAG = "fft/command"
 ENVIRONMENT_TAG = "fft/env"
 SETTINGS_TAG = "fft/settings"
+BUILD_TAG = "fft/build"  # of runs that were asked for over HTTP
 
 
 def run_tags(project: Project, command: str) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import threading
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -33,6 +34,7 @@ class Gate:
     def __init__(self, tokens: Path, settings: ServeSettings) -> None:
         self._path = tokens
         self._web = WebTokens(settings)
+        self._origins = settings.cors_origins
         self._lock = threading.Lock()
         self._seen: tuple[int, int, int] | None = None
         self._tokens: tuple[Token, ...] = ()
@@ -55,7 +57,7 @@ class Gate:
         if not _is_loopback(request):
             said = "without tokens, only this machine may ask: create one with `fft serve token create`"
             raise ProblemError("unauthorized", said, headers=_CHALLENGE)
-        _refuse_other_sites(request)
+        _refuse_other_sites(request, self._origins)
         return OPEN
 
     def _of_token(self, header: str) -> Subject:
@@ -107,11 +109,16 @@ def _is_loopback(request: Request) -> bool:
     return request.client is not None and is_loopback_name(request.client.host)
 
 
-def _refuse_other_sites(request: Request) -> None:
-    """Raise ProblemError for what pages of other sites send through a browser on this machine."""
+def _refuse_other_sites(request: Request, allowed: Collection[str]) -> None:
+    """Raise ProblemError for what pages of other sites send through a browser on this machine.
+
+    Origins are allowed by name: a star would open this machine to each page that its user visits.
+    """
     host = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
     if not is_loopback_name(host):
         raise ProblemError("forbidden", "without tokens, the address must be one of this machine")
     origin = request.headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
+    if origin is None or origin in allowed:
+        return
+    if urlsplit(origin).netloc != request.headers.get("host"):
         raise ProblemError("forbidden", "without tokens, pages of other addresses may not ask")

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from fft_serve.settings import ServeSettings
 
-_SHORTEST_KEY = 32
+SHORTEST_KEY = 32
 
 
 class WebTokens:
@@ -43,7 +43,7 @@ class WebTokens:
                 audience=self._settings.jwt_audience,
                 issuer=self._settings.jwt_issuer,
                 leeway=self._settings.jwt_leeway,
-                options={"require": ["exp"], "verify_aud": self._settings.jwt_audience is not None},
+                options={"require": ["exp"]},  # a token for a named audience is not for an API without a name
             )
         except (jwt.PyJWTError, ValueError, TypeError, RecursionError):
             return None
@@ -52,7 +52,7 @@ class WebTokens:
     def _key(self, text: str, algorithm: object) -> Any:  # Any: a text, or a key of the library
         if algorithm == "HS256" and self._settings.secret_key is not None:
             secret = self._settings.secret_key.get_secret_value()
-            return secret if len(secret.encode()) >= _SHORTEST_KEY else None
+            return secret if len(secret.encode()) >= SHORTEST_KEY else None
         if algorithm == "RS256" and self._settings.jwks_url is not None:
             return self._published(text)
         return None

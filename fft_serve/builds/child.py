@@ -7,22 +7,24 @@ import json
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
-from fft_core import FftError, Plan, Request, Run, load_project
+from fft_core import FftError, Plan, Run, load_project
 from fft_core.project.model import JudgedRows
+from fft_core.project.model.project import without_hooks
 from fft_core.project.profile.secret_values import environment_masker
 from fft_core.reports.manifest import make_manifest, write_manifest
-from fft_core.run.outcomes import RunEvent, RunStarted, StepEnded, StepStarted, Unexpected
+from fft_core.run.outcomes import RunEvent, RunQueued, RunStarted, StepEnded, StepStarted, Unexpected
 from fft_core.run.report import INTERRUPTED, Report, remember
-from fft_core.run.work import planned
-from fft_serve.builds.face import face
+from fft_core.run.work import Work, planned
+from fft_serve.builds.face import Face, face
 from fft_serve.builds.results import result_json
 from fft_serve.builds.store import Build, Events
-from fft_serve.plans import chosen_nodes
+from fft_serve.plans import chosen_nodes, request_of
+from fft_serve.problems import ProblemError
 
 _STATUS = {0: "succeeded", 2: "blocked", INTERRUPTED: "cancelled"}
 
@@ -39,6 +41,8 @@ class Order:
         allowed: The selection that a build stays within.
         jobs: How many steps run at a time.
         variables: The environment variables of the project.
+        dagster_url: The web server that launches the run on a worker; None: the run is in this process.
+        resumes: Whether to follow a run that was launched before.
     """
 
     folder: str
@@ -48,6 +52,8 @@ class Order:
     allowed: str
     jobs: int | None
     variables: Mapping[str, str]
+    dagster_url: str | None = None
+    resumes: bool = False
 
 
 def main(order: Order) -> int:
@@ -57,12 +63,16 @@ def main(order: Order) -> int:
     with (build.folder / "lock").open("a+") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         _note_process(lock)
-        events.add("started")
+        if order.resumes and build.has_ended():  # by another process, for which this one waited
+            return 0
+        events.add("resumed" if order.resumes else "started")
         try:
             code, message = _run(order, build, events)
             status = _STATUS.get(code, "failed")
         except FftError as error:
             code, status, message = error.exit_code, "failed", environment_masker(order.variables)(str(error))
+        except ProblemError as error:  # the project has changed since the request
+            code, status, message = 1, "failed", environment_masker(order.variables)(error.detail)
         except KeyboardInterrupt:
             code, status, message = INTERRUPTED, "cancelled", "cancelled before it ran"
         except Exception as error:  # noqa: BLE001 - the last boundary: its text may be that of anything
@@ -84,12 +94,17 @@ def _run(order: Order, build: Build, events: Events) -> tuple[int, str]:
     project = load_project(order.root, order.env, engine=order.engine, environment=order.variables)
     if any(isinstance(check.rule, JudgedRows) for check in project.checks):
         project = scheduler.with_functions(project)
+    if order.dagster_url is not None:
+        project = without_hooks(project)  # the worker runs them
     began = time.perf_counter()
-    run = Run(project, Request("rw", ("*",) if asked["rebuild"] else ()))
+    request = request_of(asked["rebuild"])
     chosen = chosen_nodes(project, asked["select"], order.allowed)
-    run = Run(project, run.request, nodes=chosen)
+    run = Run(project, request, nodes=chosen)
+    if order.resumes:
+        report = _follow(scheduler, run, order, build, events)
+        return report.exit_code, run.masker(report.summary(time.perf_counter() - began))
     plan = _plan(run, chosen)
-    report = _work(scheduler, run, plan, order.jobs, events)
+    report = _work(scheduler, run, plan, order, events)
     write_manifest(make_manifest(project, run))
     remember(run, "serve", report, time.perf_counter() - began)
     return report.exit_code, run.masker(report.summary(time.perf_counter() - began))
@@ -104,7 +119,7 @@ def _plan(run: Run, chosen: frozenset[str]) -> Plan:
         return run.plan(warehouse, chosen)
 
 
-def _work(scheduler: Any, run: Run, plan: Plan, jobs: int | None, events: Events) -> Report:
+def _work(scheduler: Face, run: Run, plan: Plan, order: Order, events: Events) -> Report:
     todo, report = planned(run.project, plan, checks_alone=True), Report()
     for result in todo.reused:
         report.results[result.name] = result
@@ -112,7 +127,7 @@ def _work(scheduler: Any, run: Run, plan: Plan, jobs: int | None, events: Events
     error: str | None = "the run ended early"
     try:
         if todo.names:
-            for event in scheduler.run(run.project, todo.work("build", run, jobs=jobs), run):
+            for event in _begun(scheduler, run, todo.work("build", run, jobs=order.jobs), order):
                 report.see(event)
                 _tell(event, run, events)
         error = f"exit code {report.exit_code}" if report.exit_code else None
@@ -123,13 +138,35 @@ def _work(scheduler: Any, run: Run, plan: Plan, jobs: int | None, events: Events
     return report
 
 
-def _tell(event: RunEvent, run: Run, events: Events) -> None:
+def _begun(scheduler: Face, run: Run, work: Work, order: Order) -> Iterator[RunEvent]:
+    """Begin a run in this process, or on a worker."""
+    if order.dagster_url is None:
+        return scheduler.run(run.project, work, run)
+    found = scheduler.run_queued(run.project, work, run, address=order.dagster_url, build=Path(order.folder).name)
+    return found or iter(())
+
+
+def _follow(scheduler: Face, run: Run, order: Order, build: Build, events: Events) -> Report:
+    """Follow the run that was launched before; what has been told before is not told again. Raises FftError."""
+    told, report = build.told(), Report()
+    found = scheduler.run_queued(run.project, None, run, address=order.dagster_url or "", build=build.id)
+    if found is None:
+        raise FftError("it was interrupted before its run was launched", hint="Request it again.", code="FFT-908")
+    for event in found:
+        report.see(event)
+        _tell(event, run, events, told)
+    return report
+
+
+def _tell(event: RunEvent, run: Run, events: Events, told: Set[tuple[str, str]] = frozenset()) -> None:
     match event:
-        case RunStarted(run_id):
+        case RunQueued(run_id) if ("run_queued", run_id) not in told:
+            events.add("run_queued", run_id=run_id)
+        case RunStarted(run_id) if ("run_started", run_id) not in told:
             events.add("run_started", run_id=run_id)
-        case StepStarted(name):
+        case StepStarted(name) if ("step_started", name) not in told:
             events.add("step_started", name=name)
-        case StepEnded(result, remarks):
+        case StepEnded(result, remarks) if ("step_ended", result.name) not in told:
             said = result_json(result, run.masker)
             events.add("step_ended", result=said, remarks=[run.masker(remark) for remark in remarks])
         case Unexpected(message):

@@ -40,7 +40,8 @@ def add_build_routes(api: FastAPI, service: Service) -> None:
         ("/runs", "GET", endpoints.runs),
         ("/runs/{identity}", "GET", endpoints.run),
     ):
-        api.add_api_route(path, endpoint, methods=[method], response_model=None, include_in_schema=False)
+        methods = [method, "HEAD"] if method == "GET" and not path.endswith("/events") else [method]
+        api.add_api_route(path, endpoint, methods=methods, response_model=None, include_in_schema=False)
 
 
 class BuildEndpoints:
@@ -50,6 +51,7 @@ class BuildEndpoints:
         self._service = service
         self._store = BuildStore(service.settings.state_folder(service.state.root))
         self._launcher = Launcher(service.state, self._store)
+        self._launcher.resume()
         self._history = History(self._store, service.state.root)
 
     async def begin(self, request: Request) -> Response:

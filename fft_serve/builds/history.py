@@ -119,7 +119,13 @@ def _past_run(loaded: Loaded, run_id: str) -> PastRun | None:
 
 
 def _is_past(loaded: Loaded, run_id: str | None) -> bool:
-    return run_id is not None and _past_run(loaded, run_id) is not None
+    read = getattr(face(), "has_run", None)
+    if read is None or run_id is None:
+        return False
+    try:
+        return bool(read(loaded.project, run_id))
+    except FftError as error:
+        raise ProblemError("unavailable", loaded.masker(error.problem.message)) from error
 
 
 def _past_summary(run: PastRun, build: Mapping[str, Any] | None, last: RunResults | None) -> dict[str, Any]:

@@ -75,7 +75,7 @@ class Launcher:
         identity = self._store.new_id()
         owner = self._store.claim(key, subject.name, asked.digest, identity) if key is not None else identity
         if owner != identity:
-            return self._known(owner), False
+            return self._known(owner, key, subject.name), False
         try:
             return self._begin(identity, asked, subject), True
         except BaseException:
@@ -83,10 +83,12 @@ class Launcher:
                 self._store.release(key, subject.name)
             raise
 
-    def _known(self, identity: str) -> Build:
+    def _known(self, identity: str, key: str | None, owner: str) -> Build:
         try:
             return self._store.find(identity)
         except ProblemError:
+            if key is not None and self._store.is_left(key, owner):
+                self._store.release(key, owner)
             headers = {"Retry-After": "1"}
             raise ProblemError("conflict", "a request with this key is being planned", headers=headers) from None
 
@@ -96,7 +98,8 @@ class Launcher:
             running = [build.id for build in self._store.all() if build.status() not in ENDED]
             if len(running) >= settings.builds:
                 raise busy(f"{running[0]} is running: at most {settings.builds} at once", seconds=5)
-            plan = make_plan(loaded, asked.select, settings.patience_seconds, settings.build_select)
+            patience, allowed = settings.patience_seconds, settings.build_select
+            plan = make_plan(loaded, asked.select, patience, allowed, rebuild=asked.rebuild)
             said = {
                 "select": asked.select,
                 "rebuild": asked.rebuild,
@@ -107,7 +110,15 @@ class Launcher:
             self._start(build)
         return build
 
-    def _start(self, build: Build) -> None:
+    def resume(self) -> None:
+        """Follow the runs of workers again whose followers were lost, as by a restart of this machine."""
+        if self._state.settings.dagster_url is None:
+            return
+        for build in self._store.all():
+            if build.status() == "lost":
+                self._start(build, resumes=True)
+
+    def _start(self, build: Build, *, resumes: bool = False) -> None:
         state = self._state
         order = {
             "folder": str(build.folder),
@@ -116,9 +127,11 @@ class Launcher:
             "engine": state.engine,
             "allowed": state.settings.build_select,
             "jobs": state.settings.build_jobs,
+            "dagster_url": state.settings.dagster_url,
+            "resumes": resumes,
             "variables": dict(state.variables),
         }
-        with (build.folder / "log").open("wb") as log:
+        with (build.folder / "log").open("ab") as log:
             child = subprocess.Popen(
                 [sys.executable, "-m", "fft_serve.builds.child"],
                 stdin=subprocess.PIPE,

@@ -7,6 +7,8 @@ import json
 import os
 import re
 import secrets
+import shutil
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,6 +23,7 @@ from fft_core.names.text import json_escaped
 from fft_serve.problems import ProblemError
 
 _ID = re.compile(r"[0-9]{14}-[0-9a-f]{8}")
+_PLANNED_SECONDS = 600  # no plan takes so long
 ENDED = ("succeeded", "failed", "blocked", "cancelled", "lost")
 
 
@@ -60,9 +63,23 @@ class Build:
         if events and events[-1]["event"] == "ended":
             return str(events[-1]["status"])
         if is_alive:
-            return "running"
+            said = {event["event"] for event in events}
+            return "queued" if "run_queued" in said and "run_started" not in said else "running"
         age = datetime.now(UTC) - datetime.fromisoformat(self.asked()["created_at"])
         return "queued" if age.total_seconds() < 10 and not events else "lost"
+
+    def has_ended(self) -> bool:
+        """Return whether its last event was written."""
+        events = self.events()
+        return bool(events) and events[-1]["event"] == "ended"
+
+    def told(self) -> frozenset[tuple[str, str]]:
+        """Return the events so far, each as its kind and the name of its run or node."""
+        found = set[tuple[str, str]]()
+        for event in self.events():
+            name = event.get("run_id") or event.get("name") or event.get("result", {}).get("name")
+            found |= {(event["event"], name)} if name else set()
+        return frozenset(found)
 
     def is_alive(self) -> bool:
         """Return whether its process works."""
@@ -87,7 +104,7 @@ class Build:
         """Describe it."""
         asked, events = self.asked(), self.events()
         last = events[-1] if events else {}
-        run_id = next((event["run_id"] for event in events if event["event"] == "run_started"), None)
+        runs = [event["run_id"] for event in events if event["event"] in ("run_queued", "run_started")]
         nodes = {e["result"]["name"]: e["result"]["status"] for e in events if e["event"] == "step_ended"}
         said = {
             "id": self.id,
@@ -97,7 +114,7 @@ class Build:
             "by": asked["by"],
             "created_at": asked["created_at"],
             "ended_at": last["at"] if last.get("event") == "ended" else None,
-            "run_id": run_id,
+            "run_id": runs[-1] if runs else None,
             "message": last.get("message") if last.get("event") == "ended" else None,
             "nodes": nodes,
         }
@@ -123,10 +140,11 @@ class BuildStore:
 
     Args:
         folder: The folder for the state of the API.
+        most: The number of builds that are kept, the newest ones.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._builds, self._keys = folder / "builds", folder / "keys"
+    def __init__(self, folder: Path, most: int = 1000) -> None:
+        self._builds, self._keys, self._most = folder / "builds", folder / "keys", most
 
     def all(self) -> Iterator[Build]:
         """Yield all builds, the newest first."""
@@ -152,7 +170,22 @@ class BuildStore:
         build = Build(self._builds / identity)
         created = spelled(datetime.now(UTC))
         write_json_file(build.folder / "build.json", {**asked, "created_at": created})
+        self._forget()
         return build
+
+    def _forget(self) -> None:
+        """Remove all but the newest builds, and the keys that are as old; a build that has not ended is kept."""
+        builds = list(self.all())
+        if len(builds) <= self._most:
+            return
+        for build in builds[self._most :]:
+            if build.status() in ENDED:
+                shutil.rmtree(build.folder, ignore_errors=True)
+        oldest = (builds[self._most - 1].folder / "build.json").stat().st_mtime
+        for path in self._keys.iterdir() if self._keys.is_dir() else ():
+            with suppress(FileNotFoundError):
+                if path.stat().st_mtime < oldest - _PLANNED_SECONDS:
+                    path.unlink()
 
     def claim(self, key: str, owner: str, digest: str, identity: str) -> str:
         """Take an idempotency key for a build, and return the id of the build that has it.
@@ -174,6 +207,13 @@ class BuildStore:
         if said["digest"] != digest:
             raise ProblemError("key_reused", "the Idempotency-Key was used for a build of something else")
         return str(said["build"])
+
+    def is_left(self, key: str, owner: str) -> bool:
+        """Return whether a key was taken so long ago that the process that planned its build has died."""
+        try:
+            return time.time() - self._key(key, owner).stat().st_mtime > _PLANNED_SECONDS
+        except FileNotFoundError:
+            return False
 
     def release(self, key: str, owner: str) -> None:
         """Forget a key whose build was not begun."""

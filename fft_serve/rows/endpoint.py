@@ -19,7 +19,7 @@ from starlette.responses import Response, StreamingResponse
 from fft_core.json_files.artifacts import spelled
 from fft_serve.problems import ProblemError
 from fft_serve.rows.formats import MEDIA, JsonRows, parquet_bytes, writer_of
-from fft_serve.rows.walk import Page, RowsRequest, explained, open_page, unfit
+from fft_serve.rows.walk import Page, RowsRequest, explained, open_page, rules_of, unfit, version_of_now
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from fft_serve.sources import Version
 
 _log = logging.getLogger(__name__)
+_NEXT = ("Link", "X-FFT-Next")
 
 
 def chosen_format(suffix: str | None, accept: str) -> str:
@@ -68,21 +69,39 @@ def _by_preference(accept: str) -> list[str]:
     return [media for _, _, media in sorted(found)]
 
 
-def etag_of(data_version: str) -> str:
-    """Return the entity tag of a version: the same for all formats of its rows."""
-    return f'W/"{data_version}"'
+def etag_of(rows: RowsRequest, format: str, version: Version, withheld: Withheld | None) -> str:
+    """Return the entity tag of an answer: the data version, and what else its content depends on.
+
+    An address can be asked for in several formats, and a cache must not take one for another. Other personal columns
+    or conditions make another answer of the same version, and JSON tells of a build that published nothing.
+    """
+    parts = [version.data_version]
+    if format != "json":
+        parts.append(format)
+    elif withheld is not None:
+        parts.append(f"withheld {spelled(withheld.at)}")
+    rules = rules_of(rows)
+    return f'W/"{";".join([*parts, *([rules] if rules else [])])}"'
 
 
-def is_known(header: str | None, data_version: str) -> bool:
-    """Return whether the client has a version, as it says in If-None-Match."""
-    tags = [tag.strip().removeprefix("W/") for tag in (header or "").split(",")]
-    return "*" in tags or f'"{data_version}"' in tags
+def is_known(header: str, etag: str) -> bool:
+    """Return whether the client has an answer, as it says in If-None-Match."""
+    tags = [tag.strip().removeprefix("W/") for tag in header.split(",")]
+    return "*" in tags or etag.removeprefix("W/") in tags
 
 
-def version_headers(version: Version, withheld: Withheld | None) -> dict[str, str]:
+def headers_of_now(rows: RowsRequest, format: str) -> dict[str, str] | None:
+    """Return the headers of an answer of now; None if the request cannot be answered."""
+    version = version_of_now(rows)
+    if version is None:
+        return None
+    return version_headers(rows, format, version, rows.loaded.sources.withheld(rows.model.name))
+
+
+def version_headers(rows: RowsRequest, format: str, version: Version, withheld: Withheld | None) -> dict[str, str]:
     """Return the headers about the version of an answer."""
     headers = {
-        "ETag": etag_of(version.data_version),
+        "ETag": etag_of(rows, format, version, withheld),
         "Cache-Control": "private, no-cache",
         "Vary": "Accept, Authorization",
         "X-FFT-Data-Version": version.data_version,
@@ -141,6 +160,11 @@ class RowsAnswer:
 
     async def response(self) -> Response:
         """Return the response; a stream leaves the slot when it ends."""
+        if self.request.method == "HEAD":
+            try:
+                return await self.slot.run(self._head)
+            finally:
+                self.slot.leave()
         is_stream = self._is_whole and self.format in ("ndjson", "csv", "arrow")
         if not is_stream or self.request.scope["http_version"] == "1.0":  # whose streams have no end to miss
             try:
@@ -154,12 +178,21 @@ class RowsAnswer:
         """Whether all rows are asked for: JSON comes in pages, other formats if a limit or a cursor is given."""
         return not {"limit", "cursor"} & dict(self.rows.parameters).keys()
 
+    def _head(self) -> Response:
+        """Answer without a body: of a page, or of its first row if all rows are asked for."""
+        is_all = self.format != "json" and self._is_whole
+        with open_page(self.rows, default_limit=1 if is_all else self.rows.settings.default_rows) as page:
+            headers = {name: value for name, value in self._headers(page).items() if not is_all or name not in _NEXT}
+        answer = Response(None, 200, headers, MEDIA[self.format])
+        del answer.headers["content-length"]  # not that of the rows
+        return answer
+
     def _whole(self) -> Response:
         """Make an answer that fits into memory and has its length: a page, a Parquet file, or rows for HTTP/1.0."""
         is_all = self.format != "json" and self._is_whole
         settings = self.rows.settings
         limit = int(settings.stream_mb * 1_000_000)
-        with open_page(self.rows, default_limit=None if is_all else settings.page_rows) as page:
+        with open_page(self.rows, default_limit=None if is_all else settings.default_rows) as page:
             with explained(self.rows.model.name), _fitting(self.rows.model.name):
                 body = self._body(page, limit)
             if body is None or len(body) > limit:
@@ -202,7 +235,7 @@ class RowsAnswer:
         return self.rows.loaded.sources.withheld(self.rows.model.name)
 
     def _headers(self, page: Page) -> Mapping[str, str]:
-        headers = version_headers(page.version, self._withheld())
+        headers = version_headers(self.rows, self.format, page.version, self._withheld())
         if page.next is not None:
             query = [(name, value) for name, value in self.rows.parameters if name != "cursor"]
             headers["X-FFT-Next"] = page.next

@@ -280,8 +280,8 @@ def _listed(text: str) -> list[str]:
     """Read `(a,b,"c,d")`. Raises ProblemError."""
     if not (text.startswith("(") and text.endswith(")")):
         raise ProblemError("bad_value", f"in.{text}: write in.(a,b), with quotes around a value that has a comma")
-    values, rest = list[str](), text[1:-1]
-    while rest:
+    values, rest = list[str](), text[1:-1] or None
+    while rest is not None:  # an empty rest behind a comma is an empty value
         value, rest = _next_value(rest)
         values.append(value)
         if len(values) > _MOST_VALUES:
@@ -291,10 +291,11 @@ def _listed(text: str) -> list[str]:
     return values
 
 
-def _next_value(text: str) -> tuple[str, str]:
+def _next_value(text: str) -> tuple[str, str | None]:
+    """Return the first value, and the text behind its comma; None if there is no comma. Raises ProblemError."""
     if not text.startswith('"'):
-        value, _, rest = text.partition(",")
-        return value, rest
+        value, comma, rest = text.partition(",")
+        return value, rest if comma else None
     value, position = "", 1
     while position < len(text):
         if text[position] == '"':
@@ -308,4 +309,4 @@ def _next_value(text: str) -> tuple[str, str]:
     behind = text[position + 1 :]
     if behind and not behind.startswith(","):
         raise ProblemError("bad_value", "a quote inside a value of in is written twice")
-    return value, behind[1:]
+    return value, behind[1:] if behind else None

@@ -25,7 +25,7 @@ from fft_core.errors import BusyError, EngineError, UnreachableError
 from fft_core.project.model import Model, NotNull, Project
 from fft_serve.auth.subject import PII, Subject
 from fft_serve.problems import ProblemError, busy
-from fft_serve.rows.cursor import Cursor, decoded
+from fft_serve.rows.cursor import Cursor, decoded, query_digest
 from fft_serve.rows.request import Asked, Question, Visible, question, read_asked
 from fft_serve.sources import Version, gone, pinned_version
 
@@ -112,6 +112,30 @@ def _key(project: Project, model: Model, columns: Sequence[ReadColumn]) -> tuple
         return (), False, never_null
     is_checked = any(check.type == "unique" for check in checks)
     return key, is_checked and set(key) <= never_null, never_null
+
+
+def version_of_now(request: RowsRequest) -> Version | None:
+    """Return the published version, if the request can be answered from it; None if it cannot, or only with luck."""
+    sources, name = request.loaded.sources, request.model.name
+    with explained(name):
+        try:
+            version = sources.version(name)
+            place = sources.look(name, None).place
+            visible = visible_to(request, sources.columns(place, version.stamp))
+            asked = read_asked(request.parameters, visible, request.settings)
+            question(asked, visible, place, sources.reader, asked.limit, request.settings)
+        except (ProblemError, NotThereError):  # the answer itself says why, or a build is just being published
+            return None
+        return version
+
+
+def rules_of(request: RowsRequest) -> str:
+    """Return a digest of the rules that hide values or rows from a reader; empty if there are none."""
+    personal = () if request.subject.may(PII) else tuple(sorted(pii_columns(request.model)))
+    where = request.model.serve.where if request.model.serve is not None else None
+    if not personal and where is None:
+        return ""
+    return query_digest([personal, request.settings.pii if personal else None, where])[:8]
 
 
 @contextmanager
@@ -204,7 +228,7 @@ def _question(request: RowsRequest, place: Place, stamp: str, default_limit: int
     asked = read_asked(request.parameters, visible, request.settings)
     limit = asked.limit if asked.limit is not None else default_limit
     if asked.cursor is not None and limit is None:
-        limit = request.settings.page_rows
+        limit = request.settings.default_rows
     return question(asked, visible, place, sources.reader, limit, request.settings)
 
 

@@ -33,6 +33,7 @@ CALLS = [
     ("source", "freshness", "shop"),
     ("stream", "status", "shop"),
     ("sync-db-comments", "shop"),
+    ("engine", "check", "shop", "--only", "publish"),
     ("cache", "clear", "shop", "--all"),
     ("clean", "shop", "--history"),
     ("version",),

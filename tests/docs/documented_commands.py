@@ -98,6 +98,7 @@ COMMANDS: dict[str, How] = {
     'fft ls shop --select "state:modified+"': "run",
     "fft ci-check shop": "run",
     "fft ci-check shop --sarif fft.sarif": "run",
+    "fft engine check shop --only publish --only digests": "run",
     "fft ls shop": "run",
     "fft ls shop --select users+ --output name": "run",
     "fft ls shop --json": "run",

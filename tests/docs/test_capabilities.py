@@ -12,6 +12,7 @@ from pathlib import Path
 import test_contract
 
 from fft_core.engines.spec import Capabilities
+from fft_core.engines.spec.layout import LAYOUT_KEYS
 from fft_core.engines.spec.registry import installed_specs
 from fft_core.testing import matrix
 
@@ -40,6 +41,15 @@ def table() -> Iterator[str]:
         yield f"| {said_of_fields()[field.name]} | {' | '.join(can)} |"
 
 
+def layouts() -> list[str]:
+    """The effect of each key of the layout of a table."""
+    specs = installed_specs()
+    rows = [[f"`{key}`", *(getattr(spec.layout, key) or "none" for spec in specs.values())] for key in LAYOUT_KEYS]
+    head = [f"| | {' | '.join(specs)} |", f"| --- | {' | '.join('---' for _ in specs)} |"]
+    said = "The effect of each key of the [layout](layout.md) of a table (`EngineSpec.layout`):"
+    return [said, "", *head, *(f"| {' | '.join(row)} |" for row in rows)]
+
+
 def levels() -> list[str]:
     """What the engines claim to the contract suite."""
     ours = (
@@ -55,7 +65,7 @@ def levels() -> list[str]:
 def test_the_table_of_capabilities_is_the_one_of_the_code() -> None:
     before, _, rest = PAGE.read_text("utf-8").partition(BEGIN)
     written, _, after = rest.partition(END)
-    made = "".join(f"{line}\n" for line in [*table(), "", *levels(), ""])
+    made = "".join(f"{line}\n" for line in [*table(), "", *layouts(), "", *levels(), ""])
     if os.environ.get("FFT_WRITE_DOCS"):
         PAGE.write_text(f"{before}{BEGIN}{made}{END}{after}", "utf-8")
         return

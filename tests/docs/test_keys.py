@@ -24,7 +24,15 @@ from tools.reference.project_files import DECORATORS, TYPES, arguments_of, our_s
 
 WITHOUT_EXAMPLE = re.compile("Another name of|The same as|Read and ignored|Read without effect|Not supported")
 # bases of other shapes, whose keys are those of the shapes
-BASES = {"SettingsShape", "PlacedKeys", "StepKeys", "IncrementalKeys", "IncrementalOverlayShape", "ReconcileShape"}
+BASES = {
+    "SettingsShape",
+    "PlacedKeys",
+    "LayoutKeys",
+    "StepKeys",
+    "IncrementalKeys",
+    "IncrementalOverlayShape",
+    "ReconcileShape",
+}
 
 
 def all_shapes() -> Iterator[type[BaseModel]]:

@@ -1,4 +1,4 @@
-"""Installs the engine without transactions, as pip would, for a while."""
+"""Installs the engine without transactions, or another engine for tests, as pip would, for a while."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from fft_core.engines.spec import registry
 from fft_core.project.profile import environment
 
 FOLDER = Path(__file__).parent / "autocommit"
+BROKEN = Path(__file__).parent / "broken"
 
 
 @contextmanager
-def autocommit_installed() -> Iterator[None]:
+def autocommit_installed(folder: Path = FOLDER) -> Iterator[None]:
     """Put the package on the path of this process, and of the commands that it starts."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(FOLDER))
-        patch.setenv("PYTHONPATH", str(FOLDER))
+        patch.syspath_prepend(str(folder))
+        patch.setenv("PYTHONPATH", str(folder))
         _forget()
         yield
     _forget()

@@ -17,7 +17,9 @@ from targets import Target
 from test_ended_anywhere import NAMES, end_after_statements
 from test_oracle import Oracle, ask
 
+from fft_core.engines.protocol import Seal, Want, open_session
 from fft_core.engines.spec import Full
+from fft_core.engines.spec.layout import Layout, Partition
 from fft_core.testing import LEVELS, EngineContract
 
 TARGET = Target(None, "databricks_spark", json.loads(os.environ["FFT_TEST_ICEBERG"]))
@@ -33,6 +35,27 @@ class TestSparkOnIceberg(EngineContract):
     def settings(self) -> Iterator[Mapping[str, Any]]:
         with TARGET.settings() as settings:
             yield settings
+
+
+def test_partitions_by_time_spans_and_a_table_of_iceberg_in_a_profile_of_parquet() -> None:
+    query = "select 1 as id, date '2026-01-03' as day union all select 2, date '2026-02-04'"
+    layout = Layout(partition_by=(Partition("day", "month"),), table_format="iceberg")
+    for form in ("iceberg", "parquet"):
+        with TARGET.settings() as settings:
+            session = open_session(TARGET.engine, {**settings, "table_format": form})
+            place = session.relation("days")
+            session.create_schema(place)
+            for stamp, laid_out in (("a1", layout.only(["partition_by"])), ("a2", layout), ("a3", layout)):
+                with session.turn(), session.publisher.stage(place, "table", layout=laid_out) as stage:
+                    columns, _ = stage.write(query)
+                    stage.publish(Seal(stamp, columns))
+                assert session.inspect([place], Want.STAMP)[place].stamp == stamp
+                assert len(session.fetch(session.spelling.select_all(place))) == 2
+            (shown,) = session.fetch(f"show create table {place.sql(session.spelling)}")
+            assert "PARTITIONED BY (months(day))" in shown[0]
+            session.execute(session.spelling.delete(place, "id = 1"))
+            assert session.fetch(f"select id from {place.sql(session.spelling)}") == [(2,)]
+            session.close()
 
 
 def test_a_build_may_end_after_each_of_its_statements(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from targets import Target
 
 from fft_core import Run, load_project
 from fft_core.engines.protocol import Seal, Session, Want, open_session
+from fft_core.engines.spec.layout import Layout
 from fft_core.engines.spec.registry import spec_of
 from fft_core.errors import ConnectError, EngineError, MissingRelationError, StatementError, UnreachableError
 from fft_core.names import Relation
@@ -293,7 +294,8 @@ def test_partitions_and_clusters_of_a_table_stay(session: Session) -> None:
     session.execute(
         f"create table {place.sql(session.spelling)} partition by day as\nselect date '2026-01-03' as day, 1 as id"
     )
-    with session.turn(), session.publisher.stage(place, "table", replaces="table") as stage:
+    layout = Layout(labels=(("team", "core"),), changed=("labels",))
+    with session.turn(), session.publisher.stage(place, "table", replaces="table", layout=layout) as stage:
         columns, _ = stage.write("select date '2026-01-04' as day, 2 as id")
         stage.publish(Seal("ab", columns))
     table = session.connection.client.get_table(f"test-project.{place.schema}.days")  # type: ignore[attr-defined]

@@ -12,6 +12,8 @@ from postgres_server import drop_schema, new_schema
 from sweeps import FACTOR
 from targets import Target
 
+from fft_core.engine_check.outcomes import BrokenClaimError
+from fft_core.engines.protocol import Session
 from fft_core.engines.spec import Full, No
 from fft_core.testing import LEVELS, EngineContract
 
@@ -65,6 +67,10 @@ class TestBigQuery(EngineContract):
     engine = "bigquery"
     levels = ALL
 
+    @pytest.mark.xfail(reason="the emulator's names ignore case, BigQuery's do not", raises=BrokenClaimError)
+    def test_names_are_folded_as_declared(self, session: Session) -> None:
+        super().test_names_are_folded_as_declared(session)
+
     @pytest.fixture
     def settings(self, bigquery_server: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         with Target(None, self.engine, bigquery_server).settings() as settings:
@@ -78,7 +84,6 @@ ON_SPARK = {
     "test_what_is_there_is_described",
     "test_texts_come_back_as_they_are",
     "test_frames_come_back_as_they_went",
-    "test_a_frame_without_rows_keeps_its_columns",
     "test_a_running_statement_is_interrupted",
     "test_rows_that_fail_a_check_are_not_published",
     "test_a_model_that_fails_leaves_the_table_of_before",

@@ -19,6 +19,7 @@ from targets import Target
 from fft_core import Run, load_project
 from fft_core.engines.databricks import SPEC, connecting
 from fft_core.engines.protocol import Seal, Session, Want, open_session
+from fft_core.engines.spec.layout import LayoutError
 from fft_core.errors import ConnectError, EngineError, MissingRelationError, StatementError, UnreachableError
 from fft_core.project.profile.secrets import project_masker
 from fft_core.testing.shop import Shop
@@ -230,6 +231,71 @@ def test_columns_that_change_make_another_table(shop: Shop) -> None:
     assert shop.build() == set()
 
 
+def laid_out(session: Session, name: str) -> tuple[list[str], str, dict[str, str]]:
+    """What the catalog says of a table: the columns of its partitions, its format, and its properties."""
+    relation = session.relation(name).sql(session.spelling)
+    rows = session.fetch(f"describe table extended {relation}")
+    names = [row[0] for row in rows]
+    begin = names.index("# Partition Information") + 2 if "# Partition Information" in names else len(names)
+    partitions = [name for name in names[begin : names.index("# Detailed Table Information")] if name]
+    properties: dict[str, str] = dict(session.fetch(f"show tblproperties {relation}"))
+    return partitions, next(row[1] for row in rows if row[0] == "Provider"), properties
+
+
+def days(rows: int) -> str:
+    regions = ["cast(null as string)", *(rows - 1) * ["'a b/%\u00e9'"]]
+    return " union all ".join(
+        f"select {n} as id, date '2026-01-0{n + 1}' as day, {region} as region" for n, region in enumerate(regions)
+    )
+
+
+def test_a_table_of_parquet_has_its_layout_after_each_build(shop: Shop, caplog: pytest.LogCaptureFixture) -> None:
+    def built(config: str, rows: int) -> tuple[list[str], str, dict[str, str]]:
+        query = days(rows)
+        shop.write(
+            {
+                "models/m.ff.sql": f"{{{{ config({config}) }}}}\n{query}",
+                "models/n.ff.sql": "select count(*) as n from {{ ref('m') }}",
+            }
+        )
+        assert shop.build() == {"m", "n"}
+        assert shop.rows("n", "n") == [(rows,)]
+        with Run(shop.load()) as run:
+            engine, table = run.sessions.of_thread().engine, run.sessions.of_thread().relation("m")
+            stored = f"select id, day, region from {table.sql(engine.spelling)}"
+            assert engine.fetch(f"({query}) except all ({stored})") == []
+            return laid_out(engine, "m")
+
+    layout = "partition_by=['region', 'DAY'], table_options={'owner.team': 'core'}"
+    partitions, form, properties = built(layout, 3)
+    assert (partitions, form, properties["owner.team"]) == (["region", "day"], "parquet", "core")
+    with caplog.at_level("DEBUG", logger="fft.sql"):
+        assert built(layout, 4)[0] == ["region", "day"]
+    assert any(".`m` set location" in message for message in caplog.messages)  # readers never miss the table
+    partitions, _, properties = built("partition_by='region'", 5)
+    assert partitions == ["region"]
+    assert "owner.team" not in properties
+    assert shop.build() == set()
+
+
+def test_an_increment_of_a_partitioned_table_of_parquet(shop: Shop) -> None:
+    config = "strategy='insert_overwrite', partition_by='v'"
+    shop.increments(config, [(1, 1), (2, 1), (3, 2)], [(4, 2)])
+    assert shop.rows("m", "id, v") == [(1, 1), (2, 1), (4, 2)]
+    shop.increments("unique_key='id', partition_by='id'", [(4, 3)])
+    assert shop.rows("m", "id, v") == [(1, 1), (2, 1), (4, 3)]
+    with Run(shop.load()) as run:
+        assert laid_out(run.sessions.of_thread().engine, "m")[0] == ["id"]
+
+
+def test_a_layout_that_cannot_be_is_an_error_before_the_query_runs(shop: Shop) -> None:
+    shop.write({"models/m.ff.sql": "{{ config(partition_by='regoin') }}\n" + days(2)})
+    with pytest.raises(LayoutError, match="'regoin' is not one of its columns") as raised:
+        shop.build()
+    assert raised.value.problem.hint == "Did you mean 'region'?"
+    assert shop.tables() == set()
+
+
 def test_a_missing_input_is_named(shop: Shop) -> None:
     shop.write({"models/orders.ff.sql": ORDERS, "models/m.ff.sql": "select id from {{ ref('orders') }}"})
     with pytest.raises(MissingRelationError, match="orders, which does not exist"):
@@ -258,7 +324,7 @@ FRAMES = """
     from pyspark.sql.functions import col, sum as total
 
 
-    @model(name='spent', deps=['orders'], requires={'orders': {'id', 'amount'}})
+    @model(name='spent', deps=['orders'], requires={'orders': {'id', 'amount'}}, partition_by='customer')
     def spent(orders: DataFrame) -> DataFrame:
         return orders.filter(col('amount') > 5).groupBy('customer').agg(total('amount').alias('amount'))
 
@@ -284,6 +350,8 @@ def test_frames_of_pyspark_are_queries_and_those_of_libraries_work(shop: Shop) -
     some = ("by_pandas", "by_polars", "by_ibis") if FACTOR > 1 else ("by_ibis",)
     assert shop.build("orders", "spent", *some) == {"orders", "spent", *some}
     assert shop.rows("spent", "customer, amount") == [("a", 17)]
+    with Run(shop.load()) as run:
+        assert laid_out(run.sessions.of_thread().engine, "spent")[0] == ["customer"]
     for name in some:
         assert shop.rows(name, "id") == [(1,), (3,)], name
     assert shop.build("orders", "spent", *some) == set()

@@ -16,6 +16,7 @@ import pytest
 from server_environment import free_port, launched, listens, or_skipped, packages_of
 
 from fft_core.engines.protocol import RelationKind, Seal, Session, Want, open_session
+from fft_core.engines.spec.layout import Layout, Partition
 
 REQUIREMENTS = ("pysail==0.7.2", "pyspark-client==4.2.0", "pandas", "pyarrow")
 
@@ -57,6 +58,18 @@ def test_tables_and_views_are_published_with_their_stamp(session: Session) -> No
     assert found[table].rows == 1
     session.execute(session.spelling.create_as(table, "table", "select 2 as id, 5 as amount"))
     assert session.inspect([table], Want.STAMP)[table].stamp is None  # replaced by others
+
+
+def test_a_table_of_delta_has_its_partitions(session: Session) -> None:
+    place, layout = session.relation("days"), Layout(partition_by=(Partition("DAY"), Partition("id", range=(0, 9, 1))))
+    for stamp in ("b1", "b2"):
+        with session.turn(), session.publisher.stage(place, "table", layout=layout) as stage:
+            columns, _ = stage.write("select date '2026-01-03' as day, 1 as id")
+            stage.publish(Seal(stamp, columns))
+        shown = [row[0] for row in session.fetch(f"describe table extended {place.sql(session.spelling)}")]
+        begin = shown.index("# Partition Information") + 2
+        assert shown[begin : begin + 2] == ["day", ""]
+    assert session.inspect([place], Want.STAMP)[place].stamp == "b2"
 
 
 def test_rows_are_merged(session: Session) -> None:

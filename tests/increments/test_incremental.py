@@ -395,9 +395,8 @@ def test_project_yml_lies_under_the_config_of_the_file(shop: Bench, caplog: pyte
         ("materialized='incremental', strategy='upsert'", "config(): strategy: unknown value 'upsert' [FFT-106]"),
         (
             "materialized='incremental', strategy='insert_overwrite'",
-            "'insert_overwrite' and partition_by need each other [FFT-163]",
+            "strategy 'insert_overwrite' needs partition_by [FFT-163]",
         ),
-        (MERGE + ", partition_by='day'", "'insert_overwrite' and partition_by need each other [FFT-163]"),
         (MERGE + ", lookback='3 days'", "lookback needs updated_at_column [FFT-163]"),
         (MERGE + ", updated_at_column='ts', lookback='three days'", "'three days' is not a time"),
         (

@@ -22,7 +22,7 @@ def serving(shop: Served, **variables: str) -> Iterator[tuple[subprocess.Popen[s
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        env={**os.environ, **variables},
+        env={**os.environ, "LOG_LEVEL": "warning", **variables},  # nobody reads the pipe
     )
     try:
         assert server.stdout is not None

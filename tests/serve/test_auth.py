@@ -59,6 +59,22 @@ def test_without_tokens_only_this_machine_may_ask(shop: Served) -> None:
     assert status(client(shop), ROWS, {"Host": "elsewhere.example"}) == 403
 
 
+def test_pages_of_allowed_origins_may_ask_without_tokens(shop: Served) -> None:
+    api = client(shop, {"CORS_ORIGINS": "http://localhost:5173, https://dash.example"})
+    allowed = api.get(ROWS, headers={"Origin": "http://localhost:5173"})
+    assert (allowed.status_code, allowed.headers["access-control-allow-origin"]) == (200, "http://localhost:5173")
+    assert {"X-FFT-Built-At", "Retry-After", "Location"} <= set(
+        allowed.headers["access-control-expose-headers"].split(", ")
+    )
+    assert status(api, ROWS, {"Origin": "https://elsewhere.example"}) == 403
+    asked = {"Origin": "https://dash.example", "Access-Control-Request-Method": "GET"}
+    for header in ("Authorization", "Last-Event-ID", "If-None-Match"):
+        preflight = api.options(ROWS, headers={**asked, "Access-Control-Request-Headers": header})
+        assert preflight.status_code == 200, header
+    everybody = client(shop, {"CORS_ORIGINS": "*"})
+    assert status(everybody, ROWS, {"Origin": "https://elsewhere.example"}) == 403
+
+
 def test_a_bad_token_is_never_no_token(shop: Served) -> None:
     api = client(shop)
     for header in ("Bearer x", "Bearer ", "Basic abc", "Bearer fft_000000000000_" + "a" * 43, "Bearer a.b.c", "x", ""):
@@ -161,6 +177,8 @@ def test_web_tokens_with_a_shared_key(shop: Served) -> None:
     endless = jwt.encode({"sub": "ann", "aud": "fft", "scope": "read:model"}, KEY, "HS256")
     assert status(api, ROWS, {"Authorization": f"Bearer {endless}"}) == 401
     assert status(api, ROWS, web(aud="fft", scope="read:catalog")) == 403
+    nameless = client(shop, {"SECRET_KEY": KEY})
+    assert (status(nameless, ROWS, web()), status(nameless, ROWS, web(aud="other"))) == (200, 401)
 
 
 def test_a_short_key_signs_nothing(shop: Served) -> None:
@@ -255,6 +273,15 @@ def test_personal_columns_are_hidden_or_stars(shop: Served) -> None:
     for suffix in ("csv", "ndjson", "arrow", "parquet"):
         assert b"name 0" not in hides.get(f"{ROWS}.{suffix}", headers=some).content
         assert b"name 0" not in masks.get(f"{ROWS}.{suffix}", headers=some).content
+
+
+def test_other_rules_about_personal_values_are_other_answers(shop: Served) -> None:
+    tag = client(shop).get(ROWS).headers["etag"]
+    assert status(client(shop), ROWS, {"If-None-Match": tag}) == 304
+    assert status(client(shop, {"FFT_SERVE_PII": "mask"}), ROWS, {"If-None-Match": tag}) == 200
+    shop.write({"models/schema.yml": SCHEMA.replace("[pii]", "[mart]")})
+    shop.build()
+    assert status(client(shop), ROWS, {"If-None-Match": tag}) == 200
 
 
 def test_a_personal_key_is_not_in_cursors(shop: Served) -> None:

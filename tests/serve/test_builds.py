@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 import time
 from collections.abc import Mapping
@@ -15,6 +16,9 @@ from api import client
 from fft_process import run_process
 from serve_project import SCHEMA, Served, orders
 from starlette.testclient import TestClient
+
+from fft_serve.builds.launch import BuildRequest
+from fft_serve.builds.store import BuildStore, Events
 
 SLOW = "select count(*) as n from range(10000000000) as a, range(100) as b where a.range % 7 = b.range"
 ENVIRONMENT = {name: os.environ[name] for name in ("PATH", "HOME", "XDG_CACHE_HOME") if name in os.environ}
@@ -76,6 +80,64 @@ def test_a_build_is_planned_run_and_told(shop: Served) -> None:
     runs = api.get("/runs").json()["runs"]
     assert [(run["run_id"], run["command"], run["status"]) for run in runs] == [(done["run_id"], "serve", "succeeded")]
     assert api.get(f"/runs/{done['run_id']}").json()["results"][0]["name"] == "orders"
+
+
+def test_the_plan_of_a_rebuild_builds_what_is_up_to_date(shop: Served) -> None:
+    shop.build()
+    api = client(shop, ENVIRONMENT)
+    said = begin(api, {"select": "orders", "rebuild": True}).json()
+    assert [(one["action"], one["reasons"][0]["kind"]) for one in said["plan"]] == [("build", "requested")]
+    assert ended(api, said["id"])["nodes"] == {"orders": "built"}
+
+
+def test_runs_of_a_project_with_a_model_that_stores_nothing(shop: Served) -> None:
+    shop.write({"models/inlined.ff.sql": "{{ config(materialized='ephemeral') }} select 1 as id"})
+    shop.write({"models/late.ff.sql": "select * from {{ ref('inlined') }}"})
+    api = client(shop, ENVIRONMENT)
+    done = ended(api, begin(api, {"select": "late"}).json()["id"])
+    assert [run["nodes"] for run in api.get("/runs").json()["runs"]] == [{"late": "built"}]
+    assert api.get(f"/runs/{done['run_id']}").json()["nodes"] == {"late": "built"}
+    shutil.rmtree(shop.root / ".fastflowtransform/serve")
+    for file in shop.root.rglob("run_results.json"):
+        file.unlink()  # now the scheduler alone knows it
+    assert api.get(f"/runs/{done['run_id']}").json()["nodes"] == {"late": "built"}
+
+
+def test_a_key_of_a_process_that_died_is_free_again(shop: Served) -> None:
+    """The process has taken the key, and was killed before it had planned the build."""
+    store = BuildStore(shop.root / ".fastflowtransform/serve")
+    asked = {"select": "orders"}
+    digest = BuildRequest("orders", rebuild=False).digest
+    store.claim("monday", "loopback", digest, store.new_id())
+    api = client(shop, ENVIRONMENT)
+    assert begin(api, asked, "monday").status_code == 409  # it may be planning
+    (key,) = (shop.root / ".fastflowtransform/serve/keys").iterdir()
+    os.utime(key, (time.time() - 3600,) * 2)
+    assert [begin(api, asked, "monday").status_code for _ in range(2)] == [409, 202]
+    ended(api, api.get("/builds").json()["builds"][0]["id"])
+
+
+def test_the_newest_builds_are_kept(tmp_path: Path) -> None:
+    store = BuildStore(tmp_path, most=3)
+    for number in range(6):
+        identity = f"2026010100000{number}-00000000"
+        store.claim(f"key {number}", "ann", "digest", identity)
+        build = store.add(identity, {"select": None})
+        if number != 1:
+            Events(build).add("ended", status="succeeded")
+        old = time.time() - 86_400 * (6 - number)
+        os.utime(build.folder / "build.json", (old, old))
+        os.utime(max((tmp_path / "keys").iterdir(), key=lambda path: path.stat().st_mtime), (old, old))
+    assert [build.id[13] for build in store.all()] == ["5", "4", "3", "1"]  # 1 has not ended
+    assert len(list((tmp_path / "keys").iterdir())) == 3
+
+
+def test_a_web_server_that_does_not_answer_is_told(shop: Served) -> None:
+    api = client(shop, {**ENVIRONMENT, "FFT_SERVE_DAGSTER_URL": "http://127.0.0.1:9"})
+    done = ended(api, begin(api, {"select": "orders"}).json()["id"])
+    assert done["status"] == "failed"
+    assert "Dagster's web server at http://127.0.0.1:9 cannot be reached" in done["message"]
+    assert "FFT-908" in done["message"]
 
 
 def test_a_blocked_build_says_which_check(shop: Served) -> None:

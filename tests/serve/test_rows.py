@@ -172,6 +172,56 @@ def test_an_unchanged_version_is_a_304(shop: Served, api: TestClient) -> None:
     assert api.get(f"{ROWS}?limit=1", headers={"If-None-Match": tag}).status_code == 200
 
 
+def test_an_entity_tag_is_of_one_format_alone(api: TestClient) -> None:
+    """A cache that has the rows as JSON would take them for those in CSV."""
+    accepts = ("application/json", "text/csv", "application/vnd.apache.arrow.stream", "application/x-ndjson")
+    tags = [api.get(ROWS, headers={"Accept": accept}).headers["etag"] for accept in accepts]
+    for accept in accepts:
+        said = [api.get(ROWS, headers={"Accept": accept, "If-None-Match": tag}).status_code for tag in tags]
+        assert said == [304 if accept == other else 200 for other in accepts]
+    kept = api.get(ROWS, headers={"If-None-Match": ", ".join(tags)})
+    assert (kept.status_code, kept.headers["etag"], kept.headers["cache-control"]) == (
+        304,
+        tags[0],
+        "private, no-cache",
+    )
+
+
+@pytest.mark.parametrize("query", ["nme=eq.1", "limit=0", "id=eq.x", "order=nothing"])
+def test_a_wrong_request_is_never_a_304(api: TestClient, query: str) -> None:
+    tag = api.get(ROWS).headers["etag"]
+    assert api.get(f"{ROWS}?{query}", headers={"If-None-Match": tag}).status_code == 400
+
+
+def test_a_client_that_asks_for_changes_learns_of_a_blocked_build(shop: Served, api: TestClient) -> None:
+    tags = {path: api.get(path).headers["etag"] for path in (ROWS, f"{ROWS}.csv")}
+    shop.write({"models/orders.ff.sql": orders(range(5)).replace("select i as id", "select 1 as id")})
+    shop.build()
+    page = api.get(ROWS, headers={"If-None-Match": tags[ROWS]})
+    assert (page.status_code, page.json()["withheld"]["status"]) == (200, "blocked")
+    assert api.get(ROWS, headers={"If-None-Match": page.headers["etag"]}).status_code == 304
+    lines = api.get(f"{ROWS}.csv", headers={"If-None-Match": tags[f"{ROWS}.csv"]})
+    assert (lines.status_code, lines.headers["x-fft-withheld"]) == (304, "blocked")
+
+
+@pytest.mark.parametrize(
+    "path", [ROWS, f"{ROWS}?limit=3", f"{ROWS}.csv", f"{ROWS}.arrow", f"{ROWS}.parquet", "/models"]
+)
+def test_head_has_the_headers_of_get(api: TestClient, path: str) -> None:
+    got, head = api.get(path), api.head(path)
+    assert (head.status_code, head.content) == (200, b"")
+    for name in ("content-type", "etag", "x-fft-data-version", "link"):
+        assert head.headers.get(name) == got.headers.get(name)
+    for wrong in (f"{ROWS}?nme=eq.1", f"{ROWS}.csv?id=eq.x"):
+        assert api.head(wrong).status_code == 400
+
+
+def test_an_empty_value_in_a_list_is_not_left_out(api: TestClient) -> None:
+    for query in ("id=in.(1,)", "id=in.(,1)", "id=in.(1,,2)"):
+        answer = api.get(f"{ROWS}?{query}")
+        assert (answer.status_code, answer.json()["code"]) == (400, "bad_value")
+
+
 def test_a_blocked_build_is_told_with_the_last_good_rows(shop: Served, api: TestClient) -> None:
     before = api.get(ROWS).json()["rows"]
     shop.write({"models/orders.ff.sql": orders(range(5)).replace("select i as id", "select 1 as id")})
@@ -222,6 +272,14 @@ def test_the_number_of_rows_that_fit_filters_is_of_the_same_version(api: TestCli
     assert api.get(f"{ROWS}.csv?limit=1&count=exact&grp=eq.3").headers["x-fft-count"] == "7"
     stream = api.get(f"{ROWS}.csv?count=exact&grp=eq.3")
     assert (stream.status_code, "add a limit" in stream.json()["detail"]) == (400, True)
+
+
+def test_a_page_without_a_limit_has_the_most_rows_at_most(shop: Served) -> None:
+    few = client(shop, {"FFT_SERVE_MAX_ROWS": "5"})
+    page = few.get(ROWS).json()
+    assert [row["id"] for row in page["rows"]] == [0, 1, 2, 3, 4]
+    assert len(few.get(ROWS, params={"cursor": page["next"]}).json()["rows"]) == 5
+    assert few.get(f"{ROWS}?limit=6").status_code == 400
 
 
 def test_limits_of_sizes_are_errors_and_never_cuts(shop: Served) -> None:

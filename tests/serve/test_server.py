@@ -48,6 +48,18 @@ def test_it_serves_and_ends_with_ctrl_c(shop: Served) -> None:
         assert server.wait(15) in (0, 130, -2)
 
 
+def test_requests_are_logged_without_their_values(shop: Served) -> None:
+    with serving(shop, LOG_LEVEL="info") as (server, address):
+        httpx.get(f"{address}/models/wide/rows?id=eq.4711", headers={"Authorization": "Bearer secret-token"})
+        httpx.get(f"{address}/models/wide/rows?limit=1&id=lt.4711")
+        server.send_signal(signal.SIGINT)
+        said = server.communicate(timeout=15)[0]
+    assert re.search(r"INFO: +GET /models/\{name\}/rows 401 [0-9.]+ ms", said)
+    assert re.search(r"INFO: +GET /models/\{name\}/rows 200 [0-9.]+ ms", said)
+    assert "4711" not in said
+    assert "secret-token" not in said
+
+
 @pytest.mark.parametrize("suffix", ["csv", "ndjson", "arrow"])
 def test_a_stream_that_is_too_large_breaks(shop: Served, suffix: str) -> None:
     """A client never takes a part for the whole."""

@@ -163,6 +163,11 @@ def test_the_plan_is_that_of_the_command(shop: Served) -> None:
         ("LOG_LEVEL", "loud"),
         ("DATABASE_URL", "mysql://secret@host/db"),
         ("FFT_SERVE_PII", "both"),
+        ("FFT_SERVE_SECONDS", "inf"),
+        ("FFT_SERVE_STREAM_MB", "inf"),
+        ("FFT_SERVE_JWKS_URL", "issuer/keys"),
+        ("FFT_SERVE_DAGSTER_URL", "web:3000"),
+        ("SENTRY_DSN", "not-an-address"),
     ],
 )
 def test_a_wrong_setting_is_named_without_its_value(shop: Served, name: str, value: str) -> None:
@@ -176,8 +181,16 @@ def test_the_address_of_the_database_is_a_setting(tmp_path: Path, postgres_dsn: 
     shop = Served(tmp_path, "postgres", settings, {"FF_PG_DSN": postgres_dsn})
     shop.write({"models/served_here.ff.sql": "{{ config(serve=true) }} select 1 as id"})
     shop.build()
-    address = postgres_dsn.replace("postgresql://", "postgresql+asyncpg://")
-    assert client(shop, {"DATABASE_URL": address}).get("/models/served_here/rows").json()["rows"] == [{"id": 1}]
+    rest = postgres_dsn.partition("://")[2]
+    more = "&" if "?" in rest else "?"
+    for address in (
+        f"postgresql+asyncpg://{rest}",
+        f" POSTGRES://{rest}\n",
+        f"postgresql+asyncpg://{rest}{more}ssl=disable",  # the name of that driver
+        f"postgresql+psycopg://{rest}{more}sslmode=disable",
+    ):
+        answer = client(shop, {"DATABASE_URL": address}).get("/models/served_here/rows")
+        assert answer.json()["rows"] == [{"id": 1}], address
 
 
 def test_a_project_that_changes_keeps_its_connections(tmp_path: Path, postgres_dsn: str) -> None:

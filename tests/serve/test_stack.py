@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -130,10 +132,18 @@ def started(folder: Path, *options: str) -> Stack:
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    found = started(tmp_path_factory.mktemp("stack"), "--build")
+    folder = tmp_path_factory.mktemp("stack")
+    forget(folder)
+    found = started(folder, "--build")
     yield found
-    found.process.kill()
-    found.process.wait()
+    found.process.terminate()  # it stops its parts; killed, it would leave them behind
+    found.process.wait(120)
+    forget(folder)
+
+
+def forget(folder: Path) -> None:
+    """Remove the files of Postgres, which are not below the folder if the tests run as root."""
+    shutil.rmtree(parts.postgres_data(Place(folder / "stack", folder / "project", "dev", {})), ignore_errors=True)
 
 
 def test_the_project_is_built_on_a_worker_and_served(stack: Stack) -> None:
@@ -162,12 +172,93 @@ def test_runs_on_two_workers_at_once_build_each_model_once(stack: Stack) -> None
         assert connection.execute(left.encode()).fetchall() == [(0,)]
 
 
-def test_a_build_over_http_is_a_run_of_the_same_history(stack: Stack) -> None:
-    said = httpx.post(f"{stack.place.api}/builds", json={"select": "slow", "rebuild": True}, timeout=60).json()
-    assert httpx.get(f"{stack.place.api}/builds/{said['id']}/events", timeout=120).text.count("event: ended") == 1
-    done = httpx.get(f"{stack.place.api}/builds/{said['id']}").json()
-    assert (done["status"], done["nodes"]["slow"]) == ("succeeded", "built")
+def begun(stack: Stack, **said: Any) -> str:
+    answer = httpx.post(f"{stack.place.api}/builds", json=said, timeout=60)
+    assert answer.status_code == 202, answer.text
+    return str(answer.json()["id"])
+
+
+def events_of(stack: Stack, build: str) -> list[dict[str, Any]]:
+    """Return all events of a build, when it has ended."""
+    text = httpx.get(f"{stack.place.api}/builds/{build}/events", timeout=180).text
+    return [json.loads(line.partition("data: ")[2]) for line in text.split("\n\n") if "data: " in line]
+
+
+def until(stack: Stack, build: str, *statuses: str) -> dict[str, Any]:
+    deadline = time.monotonic() + 120
+    while True:
+        found: dict[str, Any] = httpx.get(f"{stack.place.api}/builds/{build}", timeout=60).json()
+        if found["status"] in statuses:
+            return found
+        assert time.monotonic() < deadline, found
+        time.sleep(0.1)
+
+
+def test_a_build_over_http_is_a_run_of_a_worker(stack: Stack) -> None:
+    events = events_of(stack, build := begun(stack, select="slow", rebuild=True))
+    kinds = ["started", "run_queued", "run_started", "step_started", "step_ended", "ended"]
+    assert [event["event"] for event in events] == kinds
+    done = httpx.get(f"{stack.place.api}/builds/{build}").json()
+    assert (done["status"], done["nodes"]) == ("succeeded", {"slow": "built"})
+    assert (events[4]["result"]["rows"], events[4]["result"]["reasons"][0]["kind"]) == (60, "requested")
     assert stack.status(done["run_id"]) == "SUCCESS"
+    asked = "query ($id: ID!) { runOrError(runId: $id) { ... on Run { tags { key value } } } }"
+    found = parts.graphql(stack.place, asked, {"id": done["run_id"]})["runOrError"]["tags"]
+    tags = {tag["key"]: tag["value"] for tag in found}
+    assert tags["fft/build"] == build
+    assert any(tags["dagster-celery/task_id"] in stack.log(name) for name in ("worker1", "worker2"))
+
+
+def test_a_build_over_http_has_the_models_and_checks_of_now(stack: Stack) -> None:
+    """The web server has loaded the project before: it loads it again."""
+    (stack.place.project / "models/doubled.ff.sql").write_text("select 1 as id from {{ ref('numbers') }}")
+    checks = "models: [{name: doubled, columns: [{name: id, tests: [unique, not_null]}]}]"
+    (stack.place.project / "models/schema.yml").write_text(f"version: 2\n{checks}\n")
+    events = events_of(stack, build := begun(stack, select="doubled"))
+    assert (events[-1]["status"], until(stack, build, "blocked")["nodes"]) == ("blocked", {"doubled": "blocked"})
+    (result,) = [event["result"] for event in events if event["event"] == "step_ended"]
+    assert {check["name"]: check["status"] for check in result["checks"]} == {
+        "unique_id": "fail", "not_null_id": "pass",
+    }  # fmt: skip
+    assert result["error"]["hint"] is None  # it shows a row
+    (stack.place.project / "models/doubled.ff.sql").unlink()
+    (stack.place.project / "models/schema.yml").unlink()
+
+
+def test_a_build_over_http_is_cancelled_on_its_worker(stack: Stack) -> None:
+    path = stack.place.project / "models/slow.ff.sql"
+    path.write_text(FILES["models/slow.ff.sql"].replace("pg_sleep(0.05)", "pg_sleep(5)"))
+    build = begun(stack, select="slow")
+    while not any(event["event"] == "step_started" for event in lines_of(stack, build)):
+        time.sleep(0.1)
+    assert httpx.delete(f"{stack.place.api}/builds/{build}", timeout=60).status_code == 202
+    assert stack.status(until(stack, build, "cancelled", "failed", "lost")["run_id"]) == "CANCELED"
+    assert until(stack, build, "cancelled", "failed", "lost")["status"] == "cancelled"
+    path.write_text(FILES["models/slow.ff.sql"])
+
+
+def lines_of(stack: Stack, build: str) -> list[dict[str, Any]]:
+    file = stack.place.project / ".fastflowtransform/serve/builds" / build / "events.jsonl"
+    return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+
+def test_the_next_api_follows_a_build_whose_follower_was_killed(stack: Stack) -> None:
+    path = stack.place.project / "models/slow.ff.sql"
+    path.write_text(FILES["models/slow.ff.sql"].replace("pg_sleep(0.05)", "pg_sleep(0.1)"))
+    build = begun(stack, select="slow")
+    while not any(event["event"] == "step_started" for event in lines_of(stack, build)):
+        time.sleep(0.1)
+    lock = stack.place.project / ".fastflowtransform/serve/builds" / build / "lock"
+    os.kill(int(lock.read_text()), signal.SIGKILL)
+    assert until(stack, build, "lost")["run_id"]
+    given = {**stack.place.variables(), "FFT_SERVE_DAGSTER_URL": stack.place.web}
+    code = "import sys, fft_serve; fft_serve.app(sys.argv[1], 'dev')"
+    subprocess.run([sys.executable, "-c", code, str(stack.place.project)], env=given, check=True, timeout=120)
+    done = until(stack, build, "succeeded", "failed")
+    assert (done["status"], done["nodes"]) == ("succeeded", {"slow": "built"})
+    kinds = [event["event"] for event in events_of(stack, build)]
+    assert [kinds.count(kind) for kind in ("run_queued", "run_started", "step_started", "step_ended")] == [1, 1, 1, 1]
+    assert (kinds.count("resumed"), kinds[-1]) == (1, "ended")
 
 
 @sweep_only
@@ -248,6 +339,7 @@ def test_it_stops_cleanly_and_keeps_its_databases(tmp_path: Path, number: signal
     assert len(httpx.get(f"{again.place.api}/models/slow/rows?limit=100").json()["rows"]) == 50
     again.process.send_signal(number)
     assert again.ended() == 0
+    forget(tmp_path)
 
 
 def test_a_port_in_use_and_a_second_stack_are_errors(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

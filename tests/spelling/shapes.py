@@ -16,6 +16,7 @@ from fft_core.engines.duckdb.spelling import SPELLING as DUCKDB
 from fft_core.engines.postgres.spelling import SPELLING as POSTGRES
 from fft_core.engines.protocol import ColumnType
 from fft_core.engines.snowflake.spelling import SPELLING as SNOWFLAKE
+from fft_core.engines.spec.layout import Cluster, Layout, Partition
 from fft_core.engines.spec.spelling import CHANGED, NotSpelledError, Spelling, TypeWord
 from fft_core.names import Relation
 
@@ -54,6 +55,20 @@ class Shape:
             return self.spell(spelling)
         except NotSpelledError:
             return None
+
+
+PARTITIONED = Layout(
+    partition_by=(Partition("day", type="date"),),
+    cluster_by=(Cluster("order"), Cluster("id")),
+    table_options=(("require_partition_filter", True), ("partition_expiration_days", 30)),
+    labels=(("team", "core"), ("kind", "")),
+)
+
+
+def laid_out(s: Spelling) -> Layout:
+    """Partitions of several values, and clusters by an expression for the dialect that has those."""
+    clusters = (Cluster("to_date(at)", is_expression=True),) if s.dialect == "snowflake" else (Cluster("id"),)
+    return Layout(partition_by=(Partition("at", "month", type="timestamp"),), cluster_by=clusters)
 
 
 def selected(s: Spelling) -> str:
@@ -99,6 +114,16 @@ def shapes() -> Iterator[Shape]:
     yield Shape(
         "publish a table with its stamp", lambda s: s.create_as(STAGE, "table", s.select_all(ORDERS), stamp=HOSTILE)
     )
+    yield Shape(
+        "a table with partitions",
+        lambda s: s.create_as(ORDERS, "table", s.select_all(STAGE), layout=PARTITIONED),
+    )
+    ranges = Layout(partition_by=(Partition("id", range=(0, 100, 10), type="int64"),))
+    yield Shape("a table with ranges", lambda s: s.create_as(ORDERS, "table", s.select_all(STAGE), layout=ranges))
+    yield Shape(
+        "publish a table with a layout",
+        lambda s: s.create_as(ORDERS, "table", s.select_all(STAGE), stamp=HOSTILE, layout=laid_out(s)),
+    )
     yield Shape("create or replace a view", lambda s: s.create_as(VIEW, "view", s.select_all(ORDERS)))
     yield Shape("publish a view with its stamp", lambda s: s.create_as(VIEW, "view", "select 1 as a", stamp=HOSTILE))
     yield Shape(
@@ -130,6 +155,8 @@ def shapes() -> Iterator[Shape]:
     yield Shape(
         "names beside a table that begin so", lambda s: s.names_like(ORDERS, "_ff_stage_ord"), "_ff_stage_orders"
     )
+    yield Shape("grant all users to read a table", lambda s: s.grant_reading(ORDERS))
+    yield Shape("grants on a table", lambda s: s.grants_on(ORDERS))
     yield Shape("rename a table", lambda s: s.rename(STAGE, "gone"))
     yield Shape("drop a table", lambda s: s.drop(GONE, "table"))
     yield Shape("drop a schema", lambda s: s.drop_schema(Relation("any", "gone")))

@@ -98,9 +98,12 @@ def test_postgres_executes_its_statements(postgres_dsn: str) -> None:
 def test_what_is_executed_is_not_refused() -> None:
     """The few shapes that an engine of ours has no words for, each with the flag that is asked before."""
     refused = {d: [s.name for s in SHAPES if s.spelled(SPELLINGS[d]) is None] for d in EXECUTED}
-    stamps = ["publish a table with its stamp", "publish a view with its stamp"]
+    layouts = ["a table with partitions", "a table with ranges", "publish a table with a layout"]
+    stamps = ["publish a table with its stamp", *layouts, "publish a view with its stamp"]
     stored = ["create a materialized view", "drop a materialized view"]
-    assert refused == {"duckdb": [*stamps, *stored], "postgres": ["replace a table", *stamps, "unqualified names"]}
+    grants = ["grant all users to read a table", "grants on a table"]
+    on_postgres = ["replace a table", *stamps, "unqualified names"]
+    assert refused == {"duckdb": [*stamps, *stored, *grants], "postgres": on_postgres}
 
 
 NOT_READ = (("bigquery", "comment on a column"), ("databricks", "names beside a table that begin so"))  # by sqlglot

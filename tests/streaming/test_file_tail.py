@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,10 @@ class Reader:
             self.read += [n for n in batch.column("n").to_pylist() if n is not None]
         self.errors += [error for error in batch.column(ERROR).to_pylist() if error is not None]
         return batch.num_rows
+
+    @property
+    def offsets(self) -> Mapping[str, int]:
+        return FileTailSource(self._source, root=self._root).offsets(self.position)
 
     @property
     def position(self) -> Position:
@@ -230,3 +235,61 @@ def test_whatever_becomes_of_a_log_each_line_is_read_once(
             shutil.copy(log, folder / f"old.{rotated}")
             log.open("w").close()
     assert sorted(reader.read) == list(range(number - bool(half)))
+
+
+def test_a_folder_whose_name_is_a_pattern(tmp_path: Path) -> None:
+    folder = tmp_path / "shop[1]"
+    folder.mkdir()
+    (folder / "a.jsonl").write_text(line(1))
+    assert Reader("*.jsonl", folder).poll() == 1
+    assert Reader(str(tmp_path / "shop[[]1]" / "*.jsonl"), folder).poll() == 1
+
+
+def test_a_name_of_a_csv_column_may_have_the_delimiter(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text('"n","first, last"\n1,x\n')
+    batch, _ = FileTailSource("*.csv", root=tmp_path, format="csv").poll({}, 10)
+    assert (batch.column("n").to_pylist(), batch.column("first, last").to_pylist()) == (["1"], ["x"])
+
+
+def test_a_copied_and_truncated_file_keeps_the_name_of_its_partition(tmp_path: Path) -> None:
+    log, reader = tmp_path / "a.jsonl", Reader("a.jsonl", tmp_path)
+    log.write_text(line(1))
+    reader.poll()
+    (before,) = reader.offsets
+    for number in (2, 3):
+        shutil.copyfile(log, tmp_path / f"a.jsonl.{number}")
+        log.write_text(line(number))
+        reader.poll()
+    assert reader.read == [1, 2, 3]
+    assert before in reader.offsets
+    assert len(reader.offsets) == 3
+
+
+def test_a_folder_that_is_gone_for_a_while(tmp_path: Path) -> None:
+    folder, reader = tmp_path / "logs", Reader("logs/*/*.jsonl", tmp_path)
+    for day in ("1", "2"):
+        (folder / day).mkdir(parents=True)
+        (folder / day / "a.jsonl").write_text(line(int(day)))
+    reader.poll()
+    shutil.rmtree(folder / "1")  # old days may be removed
+    reader.poll()
+    folder.rename(tmp_path / "elsewhere")
+    with pytest.raises(StreamError, match=r"the folder .*logs is gone, with 1 files that were read"):
+        reader.poll()
+    (tmp_path / "elsewhere").rename(folder)
+    reader.poll()
+    assert sorted(reader.read) == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"path": []}, "needs a path"),
+        ({"path": ""}, "needs a path"),
+        ({"path": "a", "format": "csv", "delimiter": "\n"}, "delimiter: "),
+        ({"path": "a", "format": "csv", "header": ["a", "A"]}, "header: 'A' occurs twice"),
+    ],
+)
+def test_options_that_cannot_be_used(options: dict[str, Any], said: str) -> None:
+    with pytest.raises(StreamError, match=said):
+        FileTailSource(**options)

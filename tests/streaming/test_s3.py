@@ -165,3 +165,42 @@ def test_a_bucket_that_is_not_there(store: Store) -> None:
     source = S3Source("s3://no-such-bucket-here/a/*", endpoint=store.endpoint, region="us-east-1")
     with pytest.raises(StreamError, match="the bucket does not exist"):
         source.poll({}, 1)
+
+
+def test_an_object_that_appears_before_one_that_was_read_in_part(store: Store) -> None:
+    store.lines("clicks/b.jsonl", range(10))
+    source = store.source()
+    batch, position = source.poll({}, 4)
+    store.lines("clicks/a.jsonl", range(100, 103), NOW - timedelta(minutes=1))
+    read: list[Any] = []
+    while batch.num_rows:
+        read += batch.column("n").to_pylist()
+        batch, position = source.poll(position, 4)
+    assert sorted(read) == [*range(10), *range(100, 103)]
+
+
+def test_an_object_that_was_replaced_while_it_was_read_is_read_from_its_begin(store: Store) -> None:
+    store.lines("clicks/a.jsonl", range(10))
+    source = store.source()
+    _, position = source.poll({}, 4)
+    store.lines("clicks/a.jsonl", range(100, 103), NOW + timedelta(minutes=1))
+    assert source.poll(position, 100)[0].column("n").to_pylist() == [100, 101, 102]
+
+
+def test_names_of_csv_objects_are_read_as_those_of_files(store: Store) -> None:
+    store.put("clicks/a.csv", b'\xef\xbb\xbf"n", "a,b"\r\n1,x\r\n')
+    store.put("clicks/b.csv", b"")
+    source = store.source("clicks/*.csv", format="csv")
+    rows = source.poll({}, 100)[0].drop_columns(["_ff_partition", "_ff_offset", "_ff_bytes", ERROR]).to_pylist()
+    assert rows == [{"n": "1", "a,b": "x"}]
+    store.put("clicks/c.csv", b"n,n\n1,2\n")
+    with pytest.raises(StreamError, match=r"clicks/c.csv: its first line is not one of names: n, n"):
+        source.poll({}, 100)
+
+
+def test_a_parquet_object_with_columns_of_ours(store: Store) -> None:
+    file = io.BytesIO()
+    pq.write_table(pa.table({"n": [1], PARTITION: ["x"], ERROR: ["y"]}), file)
+    store.put("clicks/a.parquet", file.getvalue())
+    batch, _ = store.source("clicks/*.parquet", format="parquet").poll({}, 100)
+    assert batch.column(ERROR).to_pylist() == ["it has a column '_ff_partition', which cannot be stored"]

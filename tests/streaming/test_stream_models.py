@@ -228,10 +228,11 @@ def test_a_table_that_grows(shop: Shop) -> None:
 def test_a_table_that_grows_by_new_events(shop: Shop) -> None:
     shop.write({"models/visits.ff.yml": APPEND + "    event_id: id\n", "models/mart.ff.sql": "select 1 as n"})
     shop.click(click(0), click(0))
-    shop.build()
+    first = shop.build()["visits"]
     shop.click(click(0), click(10))
-    shop.build()
+    second = shop.build()["visits"]
     assert shop.rows("id", "visits") == [("a0",), ("a10",)]
+    assert [(one.changes["events"], one.changes["duplicates"]) for one in (first, second)] == [(1, 1), (1, 1)]
 
 
 def test_a_table_of_the_newest_by_key(shop: Shop) -> None:

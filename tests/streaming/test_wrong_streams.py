@@ -27,6 +27,10 @@ def with_type(text: str) -> str:
     return SESSIONS.replace("columns: {user_id: string, id: string, amount: double}", f"columns:\n      size: {text}")
 
 
+def with_source(options: str) -> str:
+    return SESSIONS.replace("path: clicks/*.jsonl", options)
+
+
 @pytest.fixture
 def shop(tmp_path: Path, target: Target) -> Iterator[Shop]:
     with target.profile(str(tmp_path / "db.duckdb")) as profile:
@@ -57,6 +61,22 @@ def shop(tmp_path: Path, target: Target) -> Iterator[Shop]:
         (with_type("decimal(50, 2)"), 10, "hint: A decimal has 1 to 38 digits"),
         (SESSIONS.replace("amount: double", "ts: string"), 9, "columns: ts: it is the event_time, and 'string' is not"),
         (APPEND + "    columns: {size: wat}\n", 4, "columns: size: 'wat' is not a type"),
+        (SESSIONS.replace("amount: double", "ts: timestamptz"), 9, "UTC without a zone, and 'timestamptz' has one"),
+        (SESSIONS.replace("amount: double", "amount: double, AMOUNT: integer"), 9, "columns: 'AMOUNT' occurs twice"),
+        (SESSIONS.replace("key: user_id", "key: [user_id, USER_ID]"), 4, "key: 'USER_ID' occurs twice"),
+        (SESSIONS.replace("key: user_id", "key: _ff_user"), 4, "key: '_ff_user' begins with _ff_"),
+        (APPEND + "    columns: {_ff_offset: integer}\n", 4, "columns: '_ff_offset' begins with _ff_"),
+        (with_measure("count(*)").replace("other:", "_ff_number:"), 10, "measures: '_ff_number' begins with _ff_"),
+        (SESSIONS.replace("30 minutes", "99999999999999 weeks"), 7, "gap: '99999999999999 weeks' is longer than"),
+        (SESSIONS + "    idle_after: 99999999999999 days\n", 10, "idle_after: '99999999999999 days' is longer than"),
+        (SESSIONS + f"    max_ahead: {'9' * 400} days\n", 10, "is longer than a hundred years"),
+        (SESSIONS + f"    batch_rows: {'9' * 20}\n", 10, "batch_rows: Input should be less than or equal to"),
+        (with_source("path: []"), 2, "source.path: Value should have at least 1 item"),
+        (with_source("path: ''"), 2, "source.path: String should have at least 1 character"),
+        (with_source("path: a, delimiter: ';'"), 2, "header and delimiter are for format csv"),
+        (with_source("path: a, format: csv, delimiter: '\"'"), 2, "delimiter: '\"' cannot be between values"),
+        (with_source("path: a, format: csv, header: [a, A]"), 2, "header: 'A' occurs twice"),
+        (with_source("path: a, format: csv, header: []"), 2, "source.header: List should have at least 1 item"),
     ],
 )
 def test_a_wrong_setting(tmp_path: Path, written: str, line: int, said: str) -> None:
@@ -76,6 +96,29 @@ def test_a_type_that_may_be_right(tmp_path: Path, kind: str) -> None:
     shop = Shop(tmp_path, "dev: {engine: postgres, postgres: {dsn: 'postgresql://'}}\n")
     shop.write({"models/visits.ff.yml": with_type(f"'{kind}'")})
     assert load_project(shop.root, "dev", environment={}).models["visits"].kind == "stream"
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("models/visits__events.ff.sql", "select 1 as x"),
+        ("models/VISITS__DEAD.ff.sql", "select 1 as x"),
+        ("models/visits__events.ff.yml", SESSIONS),
+        ("seeds/visits__late.csv", "x\n1\n"),
+    ],
+)
+def test_a_model_with_the_name_of_a_table_of_a_stream(tmp_path: Path, file: str, text: str) -> None:
+    shop = Shop(tmp_path, "dev: {engine: duckdb}\n")
+    shop.write({file: text})
+    with pytest.raises(ProjectError, match=r"would be .*, a table of the stream 'visits' \[FFT-122\]"):
+        load_project(shop.root, "dev", environment={})
+
+
+def test_a_model_with_the_name_of_the_table_of_positions(tmp_path: Path) -> None:
+    shop = Shop(tmp_path, "dev: {engine: duckdb}\n")
+    shop.write({"models/_ff_stream.ff.sql": "select 1 as x"})
+    with pytest.raises(ProjectError, match=r"names that begin with _ff_ are reserved for FFT \[FFT-121\]"):
+        load_project(shop.root, "dev", environment={})
 
 
 # --- by the first build -----------------------------------------------------------------------------------------------
@@ -101,6 +144,22 @@ def test_a_measure_that_the_database_does_not_have(shop: Shop, measure: str, sai
     with pytest.raises(StreamError, match=r"visits\.ff\.yml:10: stream 'visits': the measure 'other'"):
         shop.build()
     assert [row[3] for row in shop.visits()] == [1]
+
+
+def test_a_path_that_is_a_folder(shop: Shop) -> None:
+    shop.write({"models/visits.ff.yml": with_source("path: clicks")})
+    shop.click(click(0))
+    with pytest.raises(StreamError, match=r"stream 'visits': clicks is a folder, .*\n    hint: Write clicks/\*\.jsonl"):
+        shop.build()
+
+
+@pytest.mark.parametrize("setting", [("key", "user_id"), ("event_time", "ts"), ("event_id", "id")])
+def test_a_column_that_the_settings_name_in_another_case(shop: Shop, setting: tuple[str, str]) -> None:
+    name, column = setting
+    shop.write({"models/visits.ff.yml": SESSIONS.replace(f"{name}: {column}", f"{name}: {column.upper()}")})
+    shop.click(click(0), click(10))
+    result = shop.build()["visits"]
+    assert (result.changes["events"], result.changes["dead"], result.row_count) == (2, 0, 1)
 
 
 def test_a_type_that_only_the_database_knows(shop: Shop) -> None:

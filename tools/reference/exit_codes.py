@@ -39,6 +39,7 @@ OWN: Mapping[str, Mapping[int, str]] = {
     "diff": {3: "rows differ"},
     "review": {1: "a model could not be built, a check of severity error failed, or a unit test did not pass"},
     "ci-check": {1: "there is an error among the findings"},
+    "engine check": {1: "a claim failed; the scratch schema cannot be created or dropped"},
     "clean": {1: "with `--orphans`: a relation cannot be dropped"},
 }
 

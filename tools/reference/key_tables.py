@@ -19,6 +19,7 @@ from fft_core.project.shapes.model_config import (
     IncrementalShape,
     IndexShape,
     ModelConfigShape,
+    PartitionShape,
     SeedConfigShape,
     SnapshotShape,
 )
@@ -138,6 +139,14 @@ PARTS = (
         SnapshotShape,
         "snapshot.yml",
         at=(*_CONFIG, "snapshot"),
+        loads=((ModelConfigShape, _CONFIG),),
+    ),
+    Part(
+        "The mapping partition_by",
+        "See [layout of tables](layout.md).",
+        PartitionShape,
+        "settings_of_models.yml",
+        at=(*_CONFIG, "partition_by"),
         loads=((ModelConfigShape, _CONFIG),),
     ),
     Part("Indexes", "An entry of `indexes`.", IndexShape, "attachments.yml", at=(*_CONFIG, "indexes", EACH)),

@@ -111,12 +111,19 @@ def write_home(place: Place) -> None:
     (place.home / "dagster.yaml").write_bytes((_DEPLOY / "dagster.yaml").read_bytes())
 
 
+def postgres_data(place: Place) -> Path:
+    """Return the folder of the files of Postgres."""
+    data = place.folder / "postgres"
+    if os.geteuid() != 0:
+        return data
+    # the server refuses to run as root, and others may not reach the folder
+    return Path(tempfile.gettempdir()) / f"fft_stack_{hashlib.sha256(str(data).encode()).hexdigest()[:12]}"
+
+
 def postgres(place: Place) -> Part:
     """Return the part of Postgres; its files are made on the way. Raises StackError."""
-    data, user = place.folder / "postgres", None
-    if os.geteuid() == 0:  # the server refuses to run as root, and others may not reach the folder
-        user = "nobody"
-        data = Path(tempfile.gettempdir()) / f"fft_stack_{hashlib.sha256(str(data).encode()).hexdigest()[:12]}"
+    data = postgres_data(place)
+    user = "nobody" if os.geteuid() == 0 else None
     if not (data / "PG_VERSION").exists():
         data.mkdir(parents=True, exist_ok=True)
         data.chmod(0o700)
@@ -169,7 +176,7 @@ def worker(place: Place, number: int, runs: int) -> Part:
 def api(place: Place) -> Part:
     """Return the part of the API."""
     command = [sys.executable, "-m", "fft_cli", "serve", str(place.project), "--port", str(place.ports["api"])]
-    return Part("api", command, place.variables())
+    return Part("api", command, {**place.variables(), "FFT_SERVE_DAGSTER_URL": place.web, "FFT_SERVE_BUILDS": "10"})
 
 
 def has_postgres(place: Place) -> bool:

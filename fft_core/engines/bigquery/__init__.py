@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from fft_core.engines.bigquery.layout import SUPPORT
 from fft_core.engines.bigquery.spelling import SPELLING
 from fft_core.engines.spec import Capabilities, EngineSpec, Full, Namespace, No, Setting
 from fft_core.engines.spec.frames import LIBRARY_FRAMES, FrameKind
@@ -95,6 +96,7 @@ SPEC = EngineSpec(
         knows_versions=Full(),
         reads_elsewhere=Full(),
         grants=No("none are set yet"),
+        keeps_grants=No("those on a table are not promised: never verified on the service"),
         indexes=No("its tables have partitions and clusters, and no indexes of that kind"),
         constraints=No("BigQuery declares them, and enforces none but NOT NULL"),
     ),
@@ -107,6 +109,7 @@ SPEC = EngineSpec(
     variables="FF_BQ_",
     frames=(BIGFRAMES, *LIBRARY_FRAMES),
     lexis=LEXIS,
+    layout=SUPPORT,
     functions=Path(__file__).with_name("functions.json"),
     profiles=_PROFILES,
 )

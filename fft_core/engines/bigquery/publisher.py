@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from fft_core.engines.bigquery.layout import configured
 from fft_core.engines.bigquery.spelling import SPELLING
 from fft_core.engines.by_statement import SwapByStatement
+from fft_core.engines.leftovers import swap_name
 from fft_core.engines.protocol import ColumnType, RelationKind
+from fft_core.engines.spec.layout import Layout
 from fft_core.names import Relation
 
 if TYPE_CHECKING:
@@ -27,15 +30,28 @@ class BigQueryPublisher(SwapByStatement):
         super().__init__(session)
         self._bigquery = session
 
-    def staged(self, stage: Relation, kind: RelationKind, query: str) -> str:
+    def staged(self, stage: Relation, kind: RelationKind, query: str, layout: Layout) -> str:
+        configured(layout)  # raises before the query runs
         return SPELLING.create_expiring(stage, kind, query)
 
-    def swapped(self, stage: Relation, relation: Relation, comment: str) -> str:
-        """Render the statement with the partitions and clusters that the published table has."""
-        statement = super().swapped(stage, relation, comment)
-        layout = self._bigquery.layout(relation, stage)
-        name = SPELLING.relation(relation)
-        return statement.replace(name, f"{name}{layout}", 1)
+    def swap(self, stage: Relation, relation: Relation, comment: str, layout: Layout) -> bool:
+        """Write a stage to a table, with the partitions and clusters that are configured.
+
+        Those of the published table are kept if none are configured, or were. BigQuery refuses to replace a table by
+        one with others: then a new table takes its name, and readers miss the table for a moment.
+        """
+        there, wanted = self._bigquery.layout(relation), configured(layout)
+        if there is not None:
+            columns = self.session.columns(SPELLING.select_all(stage)) if there.partition or there.clusters else ()
+            wanted = wanted.filled_from(there, [column.name for column in columns], layout.changed)
+        laid_out = wanted.applied_to(layout)
+        if there in (None, wanted):
+            return super().swap(stage, relation, comment, laid_out)
+        made = relation.named(swap_name(relation.name))
+        self.session.execute(self.swapped(stage, made, comment, laid_out))
+        # one script: the service goes on with it if this process ends
+        self.session.execute(SPELLING.script([SPELLING.drop(relation, "table"), SPELLING.rename(made, relation.name)]))
+        return True
 
     def signature(self, stage: Relation, kind: RelationKind, columns: Sequence[ColumnType]) -> str:
         return self._bigquery.signature(stage)

@@ -19,7 +19,7 @@ from fft_core.engines.bigquery.connecting import Connection, opened
 from fft_core.engines.bigquery.estimates import BigQueryEstimates
 from fft_core.engines.bigquery.faults import FAULTS, explained
 from fft_core.engines.bigquery.frames import BigQueryFrames
-from fft_core.engines.bigquery.layout import layout_of
+from fft_core.engines.bigquery.layout import TableLayout, published
 from fft_core.engines.bigquery.native import BigFrames
 from fft_core.engines.bigquery.places import BigQueryPlaces
 from fft_core.engines.bigquery.publisher import BigQueryPublisher
@@ -96,13 +96,13 @@ class BigQuerySession(BaseSession):
             table = catalog.tables(self.connection, [relation])[relation]
             return catalog.signature(table.schema)
 
-    def layout(self, relation: Relation, stage: Relation) -> str:
-        """Return the clauses that keep the partitions and clusters of a table; none if it does not exist."""
+    def layout(self, relation: Relation) -> TableLayout | None:
+        """Return the partitions and clusters of a table; None if there is no such table."""
         with self._explained(""):
-            found = catalog.tables(self.connection, [relation, stage])
-        table, rows = found.get(relation), found[stage]
-        is_table = table is not None and table.table_type == "TABLE"
-        return layout_of(table, [field.name for field in rows.schema]) if table is not None and is_table else ""
+            table = catalog.tables(self.connection, [relation]).get(relation)
+        if table is None or table.table_type != "TABLE":
+            return None
+        return published(table, {column.name.lower(): column.type for column in map(column_of, table.schema)})
 
     def for_thread(self) -> Self:
         return type(self)(self._settings, self.connection)

@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar
 
+from fft_core.engines.bigquery.layout import TIMES
+from fft_core.engines.spec.layout import Layout, Partition
 from fft_core.engines.spec.patterns import common_pattern
 from fft_core.engines.spec.spelling import BackslashSpelling, ClockWord, TimePart, TypeWord
 from fft_core.names import Relation
@@ -22,6 +24,7 @@ class BigQueryValues(BackslashSpelling):
     """Statements of BigQuery: its `timestamp` is a point in time, its `datetime` a time without a zone."""
 
     dialect: ClassVar[str] = "bigquery"
+    server_version: ClassVar[str | None] = None  # a service
     quote: ClassVar[str] = "`"
     types: ClassVar[Mapping[TypeWord, str]] = MappingProxyType(
         {
@@ -90,8 +93,23 @@ class BigQueryValues(BackslashSpelling):
 class BigQuerySpelling(BigQueryValues):
     """Statements of BigQuery."""
 
-    def options(self, kind: RelationKind, stamp: str | None) -> str:
-        return "" if stamp is None else f" options(description={self.text(stamp)})"
+    def options(self, kind: RelationKind, stamp: str | None, layout: Layout) -> str:
+        options = {} if stamp is None else {"description": self.text(stamp)}
+        if layout.labels:
+            pairs = (f"({self.text(name)}, {self.text(value)})" for name, value in layout.labels)
+            options["labels"] = f"[{', '.join(pairs)}]"
+        options |= {name: self.literal(value) for name, value in layout.table_options}
+        spelled = f" options({', '.join(f'{name}={value}' for name, value in options.items())})" if options else ""
+        partitions = "".join(f" partition by {self._partition(one)}" for one in layout.partition_by)
+        clusters = ", ".join(self.quoted(cluster.text) for cluster in layout.cluster_by)
+        return f"{partitions}{f' cluster by {clusters}' if clusters else ''}{spelled}"
+
+    def _partition(self, partition: Partition) -> str:
+        name = self.quoted(partition.column)
+        if partition.range is not None:
+            return f"range_bucket({name}, generate_array({', '.join(map(str, partition.range))}))"
+        is_plain = partition.type == "date" and partition.granularity in (None, "day")
+        return name if is_plain else f"{TIMES[partition.type]}({name}, {partition.granularity or 'day'})"
 
     def names_like(self, relation: Relation, prefix: str) -> str:
         dataset = ".".join(self.quoted(part) for part in (relation.catalog, relation.schema) if part)
@@ -114,7 +132,11 @@ class BigQuerySpelling(BigQueryValues):
 
     def in_transaction(self, statements: Sequence[str]) -> str:
         """Run statements that change rows in one transaction, as one script."""
-        return ";\n".join(["begin transaction", *statements, "commit transaction"]) + ";"
+        return self.script(["begin transaction", *statements, "commit transaction"])
+
+    def script(self, statements: Sequence[str]) -> str:
+        """Run statements one after the other, as one job."""
+        return ";\n".join(statements) + ";"
 
     def create_temporary(self, name: str, query: str, kind: RelationKind = "table") -> str:
         return self.refuse("temporary tables outside of a session")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from fft_core.engines.databricks.spelling import SPELLINGS
 from fft_core.engines.spec import Capabilities, EngineSpec, Full, Namespace, No, Setting
 from fft_core.engines.spec.frames import LIBRARY_FRAMES, FrameKind
+from fft_core.engines.spec.layout import Layout, LayoutKey, LayoutSupport
 from fft_core.engines.spec.lexis import Lexis
 
 PYSPARK = FrameKind("pyspark", "pyspark.sql", "DataFrame", is_native=True)
@@ -44,6 +46,21 @@ def wrong_format(text: str) -> str | None:
     return None if text in SPELLINGS else f"must be one of {', '.join(SPELLINGS)}, not {text!r}"
 
 
+def _wrong_layout(layout: Layout) -> Iterator[tuple[LayoutKey, str]]:
+    if layout.table_format is not None and (wrong := wrong_format(layout.table_format)):
+        yield "table_format", wrong
+    for name, _ in layout.table_options:
+        if name.startswith("fft."):
+            yield "table_options", f"{name!r}: properties that begin with fft. are those of FFT"
+
+
+LAYOUT = LayoutSupport(
+    partition_by="the columns; on Iceberg also time spans of a column",
+    cluster_by="the columns of a Delta table without partitions",
+    table_format="the format; the key of the profile is the default",
+    table_options="table properties, merged over those of the profile",
+    wrong=_wrong_layout,
+)
 CAN = Capabilities(
     one_writer_process=No("a cluster has any number of sessions"),
     materialized_views=No("Spark has none; those of Databricks belong to its pipelines"),
@@ -59,9 +76,18 @@ CAN = Capabilities(
     knows_versions=No("Parquet has none. Delta has versions, and Iceberg snapshots"),
     reads_elsewhere=Full(),
     grants=No("those of others are left alone, and none are set"),
+    keeps_grants=No("not promised: never verified on Databricks, and Spark has no grants"),
     indexes=No("Spark has none"),
     constraints=No("Spark enforces none"),
 )
+
+
+def capabilities_of(form: str) -> Capabilities:
+    """Return the capabilities of tables of a format."""
+    if form == PARQUET:
+        return CAN
+    return replace(CAN, replaces_atomically=Full(), changes_rows=Full(), knows_versions=Full())
+
 
 SPEC = EngineSpec(
     name="databricks_spark",
@@ -126,6 +152,7 @@ SPEC = EngineSpec(
     variables="FF_DBR_",
     frames=(PYSPARK, *LIBRARY_FRAMES),
     lexis=LEXIS,
+    layout=LAYOUT,
     functions=Path(__file__).with_name("functions.json"),
     profiles=_PROFILES,
     names_ignore_case=True,

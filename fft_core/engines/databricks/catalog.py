@@ -39,6 +39,9 @@ class Listed:
         location: The folder of its files; empty if it has none.
         mark: The mark of the build that made its rows; empty if there is none.
         snapshot: The snapshot of a table of Iceberg.
+        form: The format of its files; empty if unknown.
+        partitions: The columns of its partitions.
+        is_tracked: Whether the catalog lists its partitions, each with a folder of its own.
     """
 
     kind: RelationKind
@@ -46,6 +49,9 @@ class Listed:
     location: str
     mark: str
     snapshot: str | None
+    form: str = ""
+    partitions: tuple[str, ...] = ()
+    is_tracked: bool = False
 
     @property
     def signature(self) -> str:
@@ -137,7 +143,14 @@ def _read(information: str) -> Listed:
     snapshot = _SNAPSHOT.search(properties)
     is_view = kind.upper() in ("VIEW", "METRIC_VIEW")
     return Listed(
-        "view" if is_view else "table", made, location, _mark(properties, location), snapshot[1] if snapshot else None
+        "view" if is_view else "table",
+        made,
+        location,
+        _mark(properties, location),
+        snapshot[1] if snapshot else None,
+        "iceberg" if "current-snapshot-id=" in properties else _fact(head, "Provider").lower(),
+        tuple(re.findall(r"`((?:[^`]|``)+)`", _fact(head, "Partition Columns"))),
+        _fact(head, "Partition Provider") == "Catalog",
     )
 
 

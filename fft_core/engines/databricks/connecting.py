@@ -40,6 +40,8 @@ _OF_FORMAT: Mapping[str, Mapping[str, str]] = {
     "parquet": {
         "mapreduce.fileoutputcommitter.algorithm.version": "2",
         "mapreduce.fileoutputcommitter.cleanup.skipped": "true",
+        # the partitions of a table are those of its folder: the catalog would list each with a folder of its own
+        "spark.sql.hive.manageFilesourcePartitions": "false",
     },
     "iceberg": {"spark.sql.catalog.{catalog}.cache-enabled": "false"},  # sees what other sessions commit
     "delta": {},

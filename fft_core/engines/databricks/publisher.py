@@ -6,10 +6,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from fft_core.engines.by_statement import SwapByStatement
+from fft_core.engines.databricks import PARQUET, capabilities_of
 from fft_core.engines.databricks.catalog import Listed, information_in, listed
-from fft_core.engines.databricks.spelling import MARK, ParquetSpelling
+from fft_core.engines.databricks.spelling import MARK, SPELLINGS, DatabricksSpelling, ParquetSpelling
 from fft_core.engines.leftovers import prefix_of, swap_name
 from fft_core.engines.protocol import ColumnType, RelationKind
+from fft_core.engines.spec import Capabilities
+from fft_core.engines.spec.layout import Layout, LayoutError, Partition
 from fft_core.engines.stamp import mark_in, unmarked
 from fft_core.names import Relation
 
@@ -22,9 +25,43 @@ _NEXT, _PLACE = "fft.next", "fft.place"
 class SparkPublisher(SwapByStatement):
     """Publishing of a table by `create or replace table ... tblproperties(...) as select * from` its stage."""
 
-    def __init__(self, session: SparkEngineSession) -> None:
+    def __init__(self, session: SparkEngineSession, spelling: DatabricksSpelling) -> None:
         super().__init__(session)
         self._spark = session
+        self._own = spelling
+
+    @property
+    def spelling(self) -> DatabricksSpelling:
+        return self._own
+
+    @property
+    def can(self) -> Capabilities:
+        return capabilities_of(self._own.form)
+
+    def publisher_of(self, layout: Layout) -> SparkPublisher:
+        form = layout.table_format
+        if form in (None, self._own.form):
+            return self
+        if form == PARQUET:
+            message = f"a table of a profile with table_format {self._own.form} cannot be of parquet"
+            hint = "Set parquet in the profile, and another format in the models: sessions remember files of Parquet."
+            raise LayoutError("table_format", message, hint)
+        return SparkPublisher(self._spark, SPELLINGS[str(form)](self._own.table_options))
+
+    def staged(self, stage: Relation, kind: RelationKind, query: str, layout: Layout) -> str:
+        self._own.laid_out(layout)  # raises before the query runs
+        return super().staged(stage, kind, query, layout)
+
+    def swap(self, stage: Relation, relation: Relation, comment: str, layout: Layout) -> bool:
+        """Write a stage to a table; a table of another format is renamed before, and dropped afterwards."""
+        there = listed(self._spark.fetch, self._own, [relation]).get(relation)
+        if there is None or there.form in ("", self._own.form):
+            return super().swap(stage, relation, comment, layout)
+        before = relation.named(swap_name(relation.name))
+        self._spark.execute(self._own.rename(relation, before.name))
+        self._spark.execute(self.swapped(stage, relation, comment, layout))
+        self._spark.execute(self._own.drop(before, "table"))
+        return True
 
     def runs_in_place(self, statements: Sequence[str]) -> bool:
         """Whether a change is one statement that may be run again: an INSERT would add its rows twice."""
@@ -41,13 +78,17 @@ class ParquetPublisher(SparkPublisher):
     """
 
     def __init__(self, session: SparkEngineSession, spelling: ParquetSpelling) -> None:
-        super().__init__(session)
+        super().__init__(session, spelling)
         self._spelling = spelling
 
-    def swap(self, stage: Relation, relation: Relation, comment: str) -> bool:
+    def staged(self, stage: Relation, kind: RelationKind, query: str, layout: Layout) -> str:
+        """Render a stage with its layout: the folder of the stage becomes that of the table."""
+        return self._spelling.create_as(stage, kind, query, replaces=False, layout=layout)
+
+    def swap(self, stage: Relation, relation: Relation, comment: str, layout: Layout) -> bool:
         both = listed(self._spark.fetch, self._spelling, [stage, relation])
         there, made = both.get(relation), both[stage]
-        added = None if there is None else _added(there, made)
+        added = None if there is None or layout.is_new or not _is_alike(there, made) else _added(there, made)
         if there is None:
             self._name(stage, relation, comment)
             return False
@@ -70,19 +111,27 @@ class ParquetPublisher(SparkPublisher):
         there = listed(self._spark.fetch, self._spelling, left) if left else {}
         return [one for one, info in there.items() if info.kind == "table" and _is_retired(one, info)]
 
-    def keep(self, relation: Relation, query: str, others: str) -> None:
+    def keep(self, relation: Relation, query: str, others: str) -> bool:
         """Replace the rows of a table by those of a query, which may read it; this is the DELETE of Parquet.
 
-        The query `others` reads the rows that are deleted: without any, the table stays as it is.
+        The query `others` reads the rows that are deleted: without any, the table stays as it is. Return False for a
+        table of another format, which has a DELETE of its own.
         """
+        there = listed(self._spark.fetch, self._spelling, [relation]).get(relation)
+        if there is not None and there.form not in ("", PARQUET):
+            return False
         if not self._spark.fetch(f"{others} limit 1"):
-            return
+            return True
+        if there is not None and there.is_tracked:
+            self._spelling.refuse("DELETE of rows in tables of Parquet whose partitions are listed in the catalog")
         for old in self.retired(relation, prefix_of(relation.name)):
             self._spark.execute(self._spelling.drop(old, "table"))
         stage = relation.named(swap_name(relation.name))
-        self._spark.execute(self._spelling.create_as(stage, "table", query, replaces=False))
+        layout = Layout(tuple(map(Partition, there.partitions))) if there is not None else Layout()
+        self._spark.execute(self._spelling.create_as(stage, "table", query, replaces=False, layout=layout))
         both = listed(self._spark.fetch, self._spelling, [stage, relation])
         self._read_from(stage, both[stage], relation, both[relation], None)
+        return True
 
     def _name(self, stage: Relation, relation: Relation, comment: str) -> None:
         """Rename a stage to the relation, after the mark of its rows is set."""
@@ -106,6 +155,12 @@ class ParquetPublisher(SparkPublisher):
 
     def _columns(self, made: Listed, stage: Relation) -> Sequence[ColumnType]:
         return made.columns() or self._spark.columns(self._spelling.select_all(stage))
+
+
+def _is_alike(there: Listed, made: Listed) -> bool:
+    """Whether a table can read the folder of another one: partitions that the catalog lists have their own folders."""
+    same = [name.lower() for name in there.partitions] == [name.lower() for name in made.partitions]
+    return same and there.form in ("", made.form) and not (there.is_tracked or made.is_tracked)
 
 
 def _added(there: Listed, made: Listed) -> bool | None:

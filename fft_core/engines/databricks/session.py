@@ -6,11 +6,10 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from fft_core.engines.databricks import CAN, SPEC, catalog, namespace
+from fft_core.engines.databricks import SPEC, capabilities_of, catalog, namespace
 from fft_core.engines.databricks.arrow import collected, frame_of
 from fft_core.engines.databricks.connecting import SparkSessions
 from fft_core.engines.databricks.faults import explained
@@ -23,7 +22,6 @@ from fft_core.engines.databricks.types import SparkTypes
 from fft_core.engines.databricks.versions import SparkVersions
 from fft_core.engines.protocol import ColumnType, RelationKind, Row, Stats, TableInfo, Want
 from fft_core.engines.session import BaseSession
-from fft_core.engines.spec import Full
 from fft_core.errors import EngineError, StatementError
 from fft_core.names import Relation
 
@@ -60,11 +58,11 @@ class SparkEngineSession(BaseSession):
         self.spelled: DatabricksSpelling = SPELLINGS[self.form](settings["table_options"])
         self.spelling = self.spelled
         self._sessions = SparkSessions(settings)
-        if self.form != "parquet":
-            full = dict.fromkeys(("replaces_atomically", "changes_rows", "knows_versions"), Full())
-            self.capabilities = replace(CAN, **full)
+        self.capabilities = capabilities_of(self.form)
         self.publisher = (
-            ParquetPublisher(self, self.spelled) if isinstance(self.spelled, ParquetSpelling) else SparkPublisher(self)
+            ParquetPublisher(self, self.spelled)
+            if isinstance(self.spelled, ParquetSpelling)
+            else SparkPublisher(self, self.spelled)
         )
         self.types, self.frames = SparkTypes(), SparkFrames(self)
         self.versions, self.natives = SparkVersions(self), PysparkFrames(self)
@@ -79,8 +77,7 @@ class SparkEngineSession(BaseSession):
 
     def execute(self, sql: str) -> Stats:
         kept = self.spelled.kept(sql) if isinstance(self.spelled, ParquetSpelling) else None
-        if kept is not None and isinstance(self.publisher, ParquetPublisher):
-            self.publisher.keep(*kept)
+        if kept is not None and isinstance(self.publisher, ParquetPublisher) and self.publisher.keep(*kept):
             return Stats()
         with self._statement(sql) as frame:
             if sql.lstrip().lower().startswith(_QUERIES):

@@ -8,6 +8,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar
 
+from fft_core.engines.spec.layout import Layout, LayoutError, Partition, option_text
 from fft_core.engines.spec.patterns import common_pattern
 from fft_core.engines.spec.spelling import CHANGED, BackslashSpelling, ClockWord, TypeWord
 from fft_core.engines.stamp import mark_in, unmarked
@@ -88,6 +89,7 @@ class DatabricksSpelling(SparkValues):
     """
 
     form: ClassVar[str] = "delta"
+    has_clusters: ClassVar[bool] = True
 
     def __init__(self, table_options: Mapping[str, str] | None = None) -> None:
         self.table_options: Mapping[str, str] = table_options or {}
@@ -101,13 +103,32 @@ class DatabricksSpelling(SparkValues):
     def kind(self, kind: RelationKind) -> str:
         return self.refuse("materialized views of ours") if kind == "materialized_view" else super().kind(kind)
 
-    def options(self, kind: RelationKind, stamp: str | None) -> str:
-        form = self.table_form() if kind == "table" else ""
+    def options(self, kind: RelationKind, stamp: str | None, layout: Layout) -> str:
+        is_table, own = kind == "table", {name: option_text(value) for name, value in layout.table_options}
+        form = self.table_form() + self.laid_out(layout) if is_table else ""
+        properties = {**self.table_options, **own} if is_table else {}
         if stamp is None:
-            return form + self.properties(self.table_options if kind == "table" else {})
+            return form + self.properties(properties)
         text, mark = unmarked(stamp), mark_in(stamp)
         comment = f" comment {self.text(text)}" if text else ""
-        return f"{form}{comment}{self.properties({**(self.table_options if kind == 'table' else {}), MARK: mark})}"
+        return f"{form}{comment}{self.properties({**properties, MARK: mark})}"
+
+    def laid_out(self, layout: Layout) -> str:
+        """Render the partitions of a new table, or else its clusters. Raises LayoutError."""
+        partitions = [spelled for one in layout.partition_by if (spelled := self.partition(one)) is not None]
+        clusters = [self.quoted(one.text) for one in layout.cluster_by if self.has_clusters and not one.is_expression]
+        wrong = next((one.text for one in layout.cluster_by if self.has_clusters and one.is_expression), None)
+        if wrong is not None:
+            hint = "Add a column with its value to the model, and name that."
+            raise LayoutError("cluster_by", f"{self.form} clusters by columns, not by {wrong!r}", hint)
+        if partitions:
+            return f" partitioned by ({', '.join(partitions)})"
+        return f" cluster by ({', '.join(clusters)})" if clusters else ""
+
+    def partition(self, partition: Partition) -> str | None:
+        """Render one column of partitions; None if tables of the format have no such partitions."""
+        is_by_value = partition.granularity is None or (partition.granularity == "day" and partition.type == "date")
+        return self.quoted(partition.column) if is_by_value and partition.range is None else None
 
     def table_form(self) -> str:
         """Render the format of a new table."""
@@ -152,12 +173,19 @@ class IcebergSpelling(DatabricksSpelling):
     """Statements of Spark, on tables of Iceberg."""
 
     form: ClassVar[str] = "iceberg"
+    has_clusters: ClassVar[bool] = False
+
+    def partition(self, partition: Partition) -> str | None:
+        if partition.granularity is None or partition.range is not None:
+            return super().partition(partition)
+        return f"{partition.granularity}s({self.quoted(partition.column)})"
 
 
 class ParquetSpelling(DatabricksSpelling):
     """Statements of Spark, on tables of Parquet files, whose rows cannot be changed."""
 
     form: ClassVar[str] = "parquet"
+    has_clusters: ClassVar[bool] = False
 
     def set_location(self, relation: Relation, location: str) -> str:
         """Render the statement after which a table reads the rows of another folder."""

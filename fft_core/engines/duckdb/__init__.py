@@ -107,6 +107,7 @@ SPEC = EngineSpec(
         rows_known=No("the catalog has an estimate, which ignores deleted rows"),
         knows_versions=No("object ids do not survive a reopened file"),
         grants=No("DuckDB has no users"),
+        keeps_grants=No("DuckDB has no users"),
         indexes=No("column scans need none, and a replaced table loses them"),
         constraints=No("a table created from a query has none"),
         reads_elsewhere=Full(),

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar
 
 from fft_core.engines.duckdb.views import unambiguous
+from fft_core.engines.spec.layout import NO_LAYOUT, Layout
 from fft_core.engines.spec.spelling import ClockWord, Spelling
 from fft_core.names import Relation
 
@@ -39,10 +40,17 @@ class DuckDBSpelling(Spelling):
         return f"{name}()"
 
     def create_as(
-        self, relation: Relation, kind: RelationKind, query: str, *, replaces: bool = True, stamp: str | None = None
+        self,
+        relation: Relation,
+        kind: RelationKind,
+        query: str,
+        *,
+        replaces: bool = True,
+        stamp: str | None = None,
+        layout: Layout = NO_LAYOUT,
     ) -> str:
         kept = unambiguous(query, relation.catalog) if kind == "view" and relation.catalog else query
-        return super().create_as(relation, kind, kept, replaces=replaces, stamp=stamp)
+        return super().create_as(relation, kind, kept, replaces=replaces, stamp=stamp, layout=layout)
 
     def kind(self, kind: RelationKind) -> str:
         return self.refuse("materialized views") if kind == "materialized_view" else kind

@@ -78,6 +78,7 @@ SPEC = EngineSpec(
         rows_known=No("the statistics are delayed, and lost in a crash"),
         knows_versions=No("only a digest of all rows is reliable"),
         grants=Full(),
+        keeps_grants=Full(),
         indexes=Full(),
         constraints=Full(),
         reads_elsewhere=Full(),

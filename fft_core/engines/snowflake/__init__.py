@@ -9,9 +9,13 @@ from typing import Any
 from fft_core.engines.snowflake.spelling import SPELLING
 from fft_core.engines.spec import Capabilities, EngineSpec, Full, Namespace, No, Setting
 from fft_core.engines.spec.frames import LIBRARY_FRAMES, FrameKind
+from fft_core.engines.spec.layout import LayoutSupport
 from fft_core.engines.spec.lexis import Lexis
 
 SNOWPARK = FrameKind("snowpark", "snowflake.snowpark", "DataFrame", is_native=True)
+LAYOUT = LayoutSupport(
+    cluster_by="columns or expressions", transient="TRANSIENT; the key of the profile is the default"
+)
 LEXIS = Lexis(escaping=frozenset("'"), dollars=r"\$\$", line_comments=("--", "//"))
 _PROFILES = """\
 # Secrets come from the environment or from .env.local, which is not for version control.
@@ -112,6 +116,7 @@ SPEC = EngineSpec(
         knows_versions=Full(),
         reads_elsewhere=Full(),
         grants=No("FFT keeps existing grants, but sets none yet"),
+        keeps_grants=Full(),
         indexes=No("Snowflake's tables have none"),
         constraints=No("Snowflake declares them, and enforces none but NOT NULL"),
     ),
@@ -124,6 +129,7 @@ SPEC = EngineSpec(
     variables="FF_SF_",
     frames=(SNOWPARK, *LIBRARY_FRAMES),
     lexis=LEXIS,
+    layout=LAYOUT,
     functions=Path(__file__).with_name("functions.json"),
     profiles=_PROFILES,
     names_ignore_case=True,

@@ -11,6 +11,7 @@ from snowflake.connector.errors import Error
 from fft_core.engines.by_statement import SwapByStatement
 from fft_core.engines.protocol import ColumnType, RelationKind
 from fft_core.engines.snowflake.catalog import signature_of
+from fft_core.engines.spec.layout import Layout
 from fft_core.names import Relation
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ class SnowflakePublisher(SwapByStatement):
 
     Args:
         session: Runs the statements.
-        is_transient: Whether published tables are transient, without fail-safe.
+        is_transient: Whether published tables are transient, without fail-safe, if their layout does not say it.
     """
 
     def __init__(self, session: SnowflakeSession, *, is_transient: bool) -> None:
@@ -32,12 +33,13 @@ class SnowflakePublisher(SwapByStatement):
         self._snowflake = session
         self._is_transient = is_transient
 
-    def staged(self, stage: Relation, kind: RelationKind, query: str) -> str:
-        return _transient(super().staged(stage, kind, query))
+    def staged(self, stage: Relation, kind: RelationKind, query: str, layout: Layout) -> str:
+        return _transient(super().staged(stage, kind, query, layout))
 
-    def swapped(self, stage: Relation, relation: Relation, comment: str) -> str:
-        statement = super().swapped(stage, relation, comment)
-        return _transient(statement) if self._is_transient else statement
+    def swapped(self, stage: Relation, relation: Relation, comment: str, layout: Layout) -> str:
+        statement = super().swapped(stage, relation, comment, layout)
+        is_transient = self._is_transient if layout.transient is None else layout.transient
+        return _transient(statement) if is_transient else statement
 
     def change_together(self, statements: Sequence[str]) -> None:
         session = self.session

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar
 
+from fft_core.engines.spec.layout import Layout
 from fft_core.engines.spec.patterns import common_pattern
 from fft_core.engines.spec.spelling import BackslashSpelling, ClockWord, TimePart, TypeWord
 from fft_core.names import Relation
@@ -42,6 +43,7 @@ class SnowflakeValues(BackslashSpelling):
     """The renderer of names and values: a plain name is in upper case, as if it were written without quotes."""
 
     dialect: ClassVar[str] = "snowflake"
+    server_version: ClassVar[str | None] = "select current_version()"
     types: ClassVar[Mapping[TypeWord, str]] = MappingProxyType(
         {
             "text": "varchar",
@@ -113,8 +115,19 @@ class SnowflakeSpelling(SnowflakeValues):
         kept = replace(relation, schema=folded(relation.schema or ""))
         return super().names_like(kept, prefix.upper())
 
-    def options(self, kind: RelationKind, stamp: str | None) -> str:
-        return "" if stamp is None else f" copy grants comment = {self.text(stamp)}"
+    def grant_reading(self, relation: Relation) -> str:
+        return f"grant select on table {self.relation(relation)} to role public"
+
+    def grants_on(self, relation: Relation) -> str:
+        catalog = f"{self.quoted(relation.catalog)}." if relation.catalog else ""
+        schema, name = (self.text(folded(part or "")) for part in (relation.schema, relation.name))
+        named = f"table_schema = {schema} and table_name = {name}"
+        return f"select grantee, privilege_type from {catalog}information_schema.table_privileges where {named}"
+
+    def options(self, kind: RelationKind, stamp: str | None, layout: Layout) -> str:
+        keys = ", ".join(one.text if one.is_expression else self.quoted(one.text) for one in layout.cluster_by)
+        clustered = f" cluster by ({keys})" if keys else ""
+        return clustered + ("" if stamp is None else f" copy grants comment = {self.text(stamp)}")
 
     def kind(self, kind: RelationKind) -> str:
         return self.refuse("materialized views for FFT") if kind == "materialized_view" else super().kind(kind)

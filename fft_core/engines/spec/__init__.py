@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 from fft_core.engines.spec.frames import LIBRARY_FRAMES, FrameKind
+from fft_core.engines.spec.layout import LayoutSupport
 from fft_core.engines.spec.lexis import Lexis
 from fft_core.engines.spec.spelling import Spelling
 from fft_core.errors import MissingDriverError
@@ -103,6 +104,8 @@ class Capabilities:
     """A table can replace a view, or a view a table, and the name is there at every moment."""
     grants: Support = No("the engine does not declare it")
     """Users can be allowed to read a relation by a grant."""
+    keeps_grants: Support = No("the engine does not declare it")
+    """Grants on a table, also those of others, are there after a rebuild."""
     indexes: Support = No("the engine does not declare it")
     """A table has the indexes that are declared for it, also after a rebuild."""
     constraints: Support = No("the engine does not declare it")
@@ -251,6 +254,7 @@ class EngineSpec:
         variables: The prefix of the environment variables of its settings. They affect where rows lie, not which.
         frames: The kinds of frames that its Python models can take, those of its own first.
         lexis: The lexical rules of its SQL.
+        layout: The keys of a table's layout that have an effect.
         functions: The file that describes its functions, see `known`. Without one, no function counts as steady. The
             value of a steady function depends on nothing but its arguments.
         profiles: The profiles.yml of a new project.
@@ -280,6 +284,7 @@ class EngineSpec:
     variables: str = ""
     frames: tuple[FrameKind, ...] = LIBRARY_FRAMES
     lexis: Lexis = field(default_factory=Lexis)
+    layout: LayoutSupport = field(default_factory=LayoutSupport)
     functions: Path | None = None
     profiles: str = ""
     needs_no_server: bool = False

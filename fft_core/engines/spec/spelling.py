@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, Literal, NoReturn, TypeAlias
 
+from fft_core.engines.spec.layout import NO_LAYOUT, Layout
 from fft_core.engines.spec.patterns import common_pattern
 from fft_core.errors import EngineError, StatementError
 from fft_core.names import Relation
@@ -295,7 +296,13 @@ class Expressions(Clocks):
 
 
 class Schemas(Expressions):
-    """Statements about schemas."""
+    """Statements about schemas, and about the server.
+
+    Attributes:
+        server_version: The query of the server's version, as it describes itself; None for a service without one.
+    """
+
+    server_version: ClassVar[str | None] = "select version()"
 
     def create_schema(self, relation: Relation) -> str:
         """Render CREATE SCHEMA for the schema of a relation, if it is missing."""
@@ -314,7 +321,14 @@ class Definitions(Schemas):
     """Statements that create, alter, drop and comment. `query` is the user's, or uses the expressions above."""
 
     def create_as(
-        self, relation: Relation, kind: RelationKind, query: str, *, replaces: bool = True, stamp: str | None = None
+        self,
+        relation: Relation,
+        kind: RelationKind,
+        query: str,
+        *,
+        replaces: bool = True,
+        stamp: str | None = None,
+        layout: Layout = NO_LAYOUT,
     ) -> str:
         """Render CREATE, or CREATE OR REPLACE, for a table or view from a query, which begins on the line after ` as`.
 
@@ -324,16 +338,19 @@ class Definitions(Schemas):
             query: The query of its rows.
             replaces: Whether an existing relation is replaced.
             stamp: The comment that the statement writes; not every dialect can.
+            layout: The layout of the table, with the columns as they are in it.
         """
         verb = "create or replace" if replaces else "create"
-        return f"{verb} {self.kind(kind)} {self.relation(relation)}{self.options(kind, stamp)} as\n{query}"
+        return f"{verb} {self.kind(kind)} {self.relation(relation)}{self.options(kind, stamp, layout)} as\n{query}"
 
     def kind(self, kind: RelationKind) -> str:
         """Render the kind of a relation, in statements that create, drop and comment on it."""
         return word(kind)
 
-    def options(self, kind: RelationKind, stamp: str | None) -> str:
-        """Render the comment on a relation in the statement that creates it."""
+    def options(self, kind: RelationKind, stamp: str | None, layout: Layout) -> str:
+        """Render the layout of a relation, and the comment on it, in the statement that creates it."""
+        if layout.keys:
+            self.refuse(f"{layout.keys[0]} of tables")
         return self.refuse("comments in the statement that creates a relation") if stamp is not None else ""
 
     def create_table(self, relation: Relation, columns: Mapping[str, TypeWord]) -> str:
@@ -392,6 +409,14 @@ class Spelling(Definitions):
     def drop_schema(self, relation: Relation) -> str:
         """Render DROP SCHEMA for the schema of a relation and everything in it, if it exists."""
         return f"drop schema if exists {self.schema(relation)} cascade"
+
+    def grant_reading(self, relation: Relation) -> str:
+        """Render GRANT for all users to read a table; for engines that claim `Capabilities.keeps_grants`."""
+        return self.refuse("grants to all users")
+
+    def grants_on(self, relation: Relation) -> str:
+        """Render the query of the grants on a relation: their roles, and the privilege of each."""
+        return self.refuse("grants in a catalog")
 
     def names_like(self, relation: Relation, prefix: str) -> str:
         """Render the query of the relations in a relation's schema whose names begin with an unquoted prefix."""

@@ -53,6 +53,20 @@ def type_problem(written: str, dialect: str) -> tuple[str, str] | None:
     return _decimal_problem(written) if isinstance(found, exp.DataType) else (said, hint)
 
 
+def event_time_problem(written: str) -> str | None:
+    """Return the reason why a type is not that of an event time, which is UTC without a zone; None if it is one.
+
+    >>> event_time_problem("timestamp(3)"), event_time_problem("timestamptz")
+    (None, "it is the event_time, which is UTC without a zone, and 'timestamptz' has one; write timestamp")
+    """
+    kind = written.strip().lower()
+    if not re.match("timestamp|datetime", kind):
+        return f"it is the event_time, and {written!r} is not a timestamp"
+    if re.search(r"tz|\bwith\b", kind):
+        return f"it is the event_time, which is UTC without a zone, and {written!r} has one; write timestamp"
+    return None
+
+
 def _is_one(written: str) -> bool:
     """Return whether brackets match, and no comma is outside of them."""
     depth = 0

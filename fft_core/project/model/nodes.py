@@ -10,6 +10,7 @@ from typing import Literal, TypeAlias
 
 from fft_core.engines.spec.attachments import Attachment
 from fft_core.engines.spec.csv_format import DEFAULT, CsvFormat
+from fft_core.engines.spec.layout import NO_LAYOUT, Layout, LayoutKey
 from fft_core.errors import Location
 from fft_core.project.model.materialization import Ephemeral, Keeps, Materialization, PublishMode, Table, View
 from fft_core.project.model.streams import StreamBody
@@ -178,6 +179,8 @@ class Seed:
     catalog: str | None = None
     attached: tuple[Attachment, ...] = ()
     attached_at: Location | None = None
+    layout: Layout = NO_LAYOUT
+    layout_at: Mapping[LayoutKey, Location] = field(default_factory=dict)
 
     @property
     def column_types(self) -> dict[str, str]:
@@ -285,7 +288,8 @@ class Model:
     `path` is relative to the project; for a package's model it begins with packages/NAME, independent of the installed
     folder: see `Project.file`. `below` is the folder of models that holds the file. `schema`, `alias` and `catalog` are
     as configured; None means the profile's schema and catalog, and the model's own name: see `Places`. `attached` are
-    its grants, indexes and constraints, if the engine supports them.
+    its grants, indexes and constraints, if the engine supports them. `layout` is that of its table, with the places of
+    its keys in `layout_at`.
 
     >>> from fft_core import load_project
     >>> domains = load_project("shop").models["domains"]
@@ -319,6 +323,8 @@ class Model:
     attached: tuple[Attachment, ...] = ()
     attached_at: Location | None = None
     serve: Serve | None = None
+    layout: Layout = NO_LAYOUT
+    layout_at: Mapping[LayoutKey, Location] = field(default_factory=dict)
 
     @property
     def package(self) -> str | None:

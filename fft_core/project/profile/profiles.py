@@ -181,12 +181,13 @@ class Profiles:
         profile = _profile(_Written(self._root, file, name, content), spec, variables, environment, given)
         return replace(profile, naming=self._named(profile.naming))
 
-    def placed(self, schema: str) -> Profiles:
+    def placed(self, schema: str, engine: str | None = None) -> Profiles:
         """Return the profiles with all relations of the active one in another schema. Raises ProfileError.
 
-        A node with a schema of its own goes to a schema that has `schema` as its prefix; `naming` is ignored.
+        A node with a schema of its own goes to a schema that has `schema` as its prefix; `naming` is ignored. `engine`
+        overrides the profile's engine.
         """
-        key = spec_of(self.active().engine).schema_setting
+        key = spec_of(engine or self.active().engine).schema_setting
         return Profiles(self._root, self._env, self._environment, {key: schema})
 
     def _named(self, naming: Naming) -> Naming:

@@ -16,7 +16,7 @@ from fft_core.values import dataclass
 from fft_core.version import VERSION
 
 FILE, DIGESTS, EDITS = "project.pickle", "digests.pickle", "edits.pickle"
-FORMAT = 30  # increase it if the types of a project change
+FORMAT = 31  # increase it if the types of a project change
 
 
 def cached_project(root: Path, key: str) -> Project | None:

@@ -10,7 +10,7 @@ from fft_core.engines.spec import Namespace
 from fft_core.engines.spec.registry import spec_of
 from fft_core.errors import Problem, ProfileError, ProjectError
 from fft_core.project.model import CheckContext, CustomRule, Project
-from fft_core.project.places import Places, refuse_shared_places
+from fft_core.project.places import Places, may_clash, refuse_shared_places
 from fft_core.project.profile.profiles import Profiles, active_env, load_environment
 from fft_core.project.profile.secret_values import environment_masker
 from fft_core.project.read.cache import cached_project, keep_edits, keep_project, last_read
@@ -61,7 +61,7 @@ def load_project(
     given = {**project.variables, **(variables or {})}
     loaded = replace(project, environment=environment, variables=given, profiles_read=profiles)
     places = Places(loaded, profiles.namespace(engine).relation(""), profiles.naming)
-    if not places.are_plain:
+    if not places.are_plain or may_clash(loaded):
         refuse_shared_places(loaded, places, spec_of(engine).folded)
     return _with_context(loaded) if any(isinstance(check.rule, CustomRule) for check in loaded.checks) else loaded
 

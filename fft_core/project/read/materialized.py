@@ -7,11 +7,12 @@ from typing import Any
 
 from fft_core.errors import Location, Problem
 from fft_core.project.model import Ephemeral, Incremental, Materialization, MaterializedView, Snapshot, Table, View
+from fft_core.project.read.layout import keys_without_effect, partition_of
 from fft_core.project.read.settings import Nearness, Settings
 from fft_core.project.shapes.model_config import SnapshotShape
 
 _INCREMENTAL = ("strategy", "unique_key", "partition_by", "updated_at", "lookback", "on_schema_change", "delta_sql")
-_WITHOUT_EFFECT = ("strategy", "partition_by", "lookback", "on_schema_change", "delta_sql")
+_WITHOUT_EFFECT = ("strategy", "lookback", "on_schema_change", "delta_sql")
 _PLAIN: Mapping[str, Materialization] = {
     plain.name: plain for plain in (Table(), View(), MaterializedView(), Ephemeral())
 }
@@ -55,7 +56,10 @@ def _kind(settings: Settings, where: Location, problems: list[Problem]) -> str:
 
 
 def _incremental(said: Mapping[str, Any], where: Location, problems: list[Problem]) -> Incremental:
-    found = Incremental(**said)
+    partitions = [partition_of(one) for one in said.get("partition_by", ())]
+    is_by_partition = said.get("strategy") == "insert_overwrite"
+    columns = tuple(partition.column for partition in partitions) if is_by_partition else ()
+    found = Incremental(**{**said, "partition_by": columns})
     if found.strategy in ("merge", "delete_insert") and not found.unique_key:
         hint = "Name the columns that identify a row: unique_key='id'. To add rows only: strategy='append'."
         problems.append(
@@ -63,11 +67,13 @@ def _incremental(said: Mapping[str, Any], where: Location, problems: list[Proble
                 f"an incremental model of strategy {found.strategy!r} needs unique_key", where, hint, code="FFT-163"
             )
         )
-    if (found.strategy == "insert_overwrite") != bool(found.partition_by):
+    if is_by_partition and not partitions:
         hint = "Name the columns whose values are replaced as a whole: partition_by='day'."
-        problems.append(
-            Problem("strategy 'insert_overwrite' and partition_by need each other", where, hint, code="FFT-163")
-        )
+        problems.append(Problem("strategy 'insert_overwrite' needs partition_by", where, hint, code="FFT-163"))
+    if is_by_partition and any(one.range or one.granularity not in (None, "day") for one in partitions):
+        message = "strategy 'insert_overwrite' replaces values of columns, not the time spans or ranges of partition_by"
+        hint = "Add a column with the start of the time span or range to the model, and name that."
+        problems.append(Problem(message, where, hint, code="FFT-107"))
     if found.lookback is not None:
         _refuse_lookback(found, where, problems)
     return found
@@ -115,9 +121,10 @@ def _snapshot(settings: Settings, said: Mapping[str, Any], where: Location, prob
 
 def _refuse_what_has_no_effect(kind: str, settings: Settings, where: Location, problems: list[Problem]) -> None:
     """Report settings without effect. A setting of a folder only applies to models that it has a meaning for."""
-    keys = [*_WITHOUT_EFFECT, "snapshot", *(["publish"] if kind != "table" else [])]
+    of_tables = [*(["publish"] if kind != "table" else []), *keys_without_effect(kind)]
+    keys = [*_WITHOUT_EFFECT, "snapshot", *of_tables]
     for key in [key for key in keys if settings.is_near(key)]:
-        needed = {"snapshot": "snapshot", "publish": "table"}.get(key, "incremental")
+        needed = "table" if key in of_tables else "snapshot" if key == "snapshot" else "incremental"
         hint = f"Write materialized={needed!r}, or remove it."
         message = f"{key!r} has no effect on a model that is a {kind}"
         problems.append(Problem(message, settings.place_of(key, where), hint, code="FFT-107"))

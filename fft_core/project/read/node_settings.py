@@ -13,6 +13,7 @@ from fft_core.project.model import Check, Home, Model, Project, Seed, Source, So
 from fft_core.project.model.selection import identity_of, matching_checks, matching_nodes
 from fft_core.project.read.attachments import attached
 from fft_core.project.read.folder_settings import FolderSettings, Item, Section, read_folders
+from fft_core.project.read.layout import laid_out
 from fft_core.project.read.parse import PLACE, Draft, step_settings
 from fft_core.project.read.settings import MARK, Layer, Nearness, Settings, read_layer
 from fft_core.project.read.yaml_file import YamlFile
@@ -55,6 +56,7 @@ class Written:
         beside: The settings of models and seeds in YAML, by name.
         named: The settings of models in `models.incremental`, by name.
         seeds_folder: The folder of the seeds.
+        engine: The engine of the project.
     """
 
     settings: ProjectShape
@@ -63,6 +65,7 @@ class Written:
     beside: Mapping[str, Layer]
     named: Mapping[str, Layer]
     seeds_folder: Path
+    engine: str
 
 
 class NodeSettings:
@@ -156,7 +159,7 @@ class NodeSettings:
         if not rules:
             return
         models = {one.draft.name: self._made(one, []) for one in self._found}
-        known = project(models, {name: self._placed(seed) for name, seed in self._seeds.items()})
+        known = project(models, {name: self._placed(seed, []) for name, seed in self._seeds.items()})
         if find_cycle(known):
             return  # reported elsewhere
         for index, rule in reversed(rules):
@@ -172,7 +175,8 @@ class NodeSettings:
 
     def seeds(self) -> dict[str, Seed]:
         """Return the seeds that are not disabled, with their settings."""
-        return {name: self._placed(seed) for name, seed in self._seeds.items() if self._is_enabled(self.of_seed(seed))}
+        on = {name: seed for name, seed in self._seeds.items() if self._is_enabled(self.of_seed(seed))}
+        return {name: self._placed(seed, self._problems) for name, seed in on.items()}
 
     def disabled(self) -> dict[str, Location]:
         """Return the place that disables each model and seed without an enabled one of its name."""
@@ -190,11 +194,12 @@ class NodeSettings:
     def _made(self, one: Found, problems: list[Problem]) -> Model:
         return replace(one.draft.make(self.of_model(one), problems), below=one.home.below)
 
-    def _placed(self, seed: Seed) -> Seed:
+    def _placed(self, seed: Seed, problems: list[Problem]) -> Seed:
         settings = self.of_seed(seed)
         place = {key: settings.get(key) for key in PLACE}
         tags, owners = settings.get("tags"), settings.get("owners")
         place |= attached(settings, seed.name, Location(seed.path))
+        place |= laid_out(settings, self._written.engine, Location(seed.path), problems)
         return replace(seed, tags=tags, owners=owners, step=step_settings(settings), **place)
 
     # --- sources and checks -------------------------------------------------------------------------------------------

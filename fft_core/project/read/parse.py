@@ -26,6 +26,7 @@ from fft_core.project.model import (
 )
 from fft_core.project.python.evaluate import Evaluated
 from fft_core.project.read.attachments import attached
+from fft_core.project.read.layout import laid_out
 from fft_core.project.read.macro_calls import MacroIndex, reached_macros
 from fft_core.project.read.materialized import materialization_of
 from fft_core.project.read.model_hooks import model_hooks
@@ -158,6 +159,7 @@ def model_settings(
         "step": step_settings(settings),
         **{key: settings.get(key) for key in PLACE},
         **attached(settings, name, Location(path)),
+        **laid_out(settings, reading.scope.engine, Location(path), problems),
     }
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from fft_core.engines.spec.csv_format import CsvFormat
+from fft_core.engines.spec.layout import Cluster, Layout, Partition
 from fft_core.errors import Location, Problem
 from fft_core.names.numbers import WrittenNumber
 from fft_core.project import model
@@ -49,7 +50,7 @@ _MODULES = (
     model.streams,
     model.unit_test,
 )
-_OTHERS = (Location, Problem, CsvFormat, model.Attachment, Mention, Template)
+_OTHERS = (Location, Problem, CsvFormat, model.Attachment, Layout, Partition, Cluster, Mention, Template)
 _TYPES: tuple[type, ...] = (*_OTHERS, *(kind for module in _MODULES for kind in _dataclasses(module)))
 _FIELDS = tuple(tuple(field.name for field in fields(kind)) for kind in _TYPES)
 _NUMBERS = {kind: number for number, kind in enumerate(_TYPES)}

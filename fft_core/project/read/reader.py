@@ -211,7 +211,9 @@ class Reader:
         """Read models, seeds and sources, and find the settings of each."""
         seeds, sources = self._seeds(), self._sources(self._engine)
         beside = {model_name(entry.name): entry.config for entry in schemas if entry.config}
-        written = Written(settings, self._project_file, packages, beside, self._overlays(), self._seeds_folder)
+        written = Written(
+            settings, self._project_file, packages, beside, self._overlays(), self._seeds_folder, self._engine
+        )
         found = list(self._drafts(macros, python_macros))
         nodes = NodeSettings(written, found, seeds, sources, self.problems)
 

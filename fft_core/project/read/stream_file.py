@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from fft_core.engines.spec.registry import installed_specs
-from fft_core.engines.spec.written_sql import read_aggregate, type_problem
+from fft_core.engines.spec.written_sql import event_time_problem, read_aggregate, type_problem
 from fft_core.errors import Location, Problem
 from fft_core.names import STREAM_SUFFIX, model_name
-from fft_core.names.sessions import taken_key, taken_measures
+from fft_core.names.csv_columns import twice
+from fft_core.names.sessions import reserved_names, taken_key, taken_measures
 from fft_core.project.model import (
     Incremental,
     Materialization,
@@ -27,8 +27,6 @@ from fft_core.project.read.yaml_file import YamlFile, parse_yaml, shaped
 from fft_core.project.shapes.model_config import IndexShape
 from fft_core.project.shapes.shape import plain_value
 from fft_core.project.shapes.streams import StreamShape
-
-_TIME = re.compile("timestamp|datetime")
 
 
 def stream_draft(text: str, path: Path, reading: Reading) -> list[Draft]:
@@ -73,16 +71,27 @@ def _model(name: str, path: Path, shape: StreamShape, settings: Settings, readin
 
 def _problems(shape: StreamShape, file: YamlFile, engine: str) -> Iterator[Problem]:
     """Find the types and measures that are wrong in any database of an engine."""
+    times, ids = ([name] if name else [] for name in (shape.event_time, shape.event_id))
+    named = {"key": shape.key, "event_time": times, "event_id": ids, "measures": shape.measures}
+    for setting, name, message in reserved_names({**named, "columns": shape.columns}):
+        where = file.location((setting, name) if setting in ("measures", "columns") else (setting,))
+        yield Problem(message, where, "Use another name; rename it in the events.", code="FFT-804")
+    for setting, names in (("key", shape.key), ("columns", shape.columns)):
+        if again := twice(names):
+            where = file.location((setting, again) if setting == "columns" else (setting,))
+            yield Problem(f"{setting}: {again!r} occurs twice", where, "Remove one of them.", code="FFT-804")
     specs = installed_specs()
     dialect = specs[engine].dialect if engine in specs else ""
+
+    def is_time(name: str) -> bool:
+        return shape.event_time is not None and name.lower() == shape.event_time.lower()
+
     for name, kind in shape.columns.items():
         where = file.location(("columns", name))
         if found := type_problem(kind, dialect):
             yield Problem(f"columns: {name}: {found[0]}", where, found[1], code="FFT-804")
-        elif shape.sink == "sessions" and name == shape.event_time and not _TIME.match(kind.strip().lower()):
-            yield Problem(
-                f"columns: {name}: it is the event_time, and {kind!r} is not a timestamp", where, code="FFT-804"
-            )
+        elif shape.sink == "sessions" and is_time(name) and (said := event_time_problem(kind)):
+            yield Problem(f"columns: {name}: {said}", where, code="FFT-804")
     if shape.sink != "sessions":
         return
     if taken := taken_key(shape.key):

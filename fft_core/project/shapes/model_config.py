@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from fft_core.engines.spec.attachments import ConstraintType
+from fft_core.engines.spec.layout import Granularity, OptionValue
 from fft_core.names import model_name
 from fft_core.project import model as m
 from fft_core.project.shapes.schema import StepKeys
@@ -59,6 +60,52 @@ def _listed(value: object) -> object:
     return [] if value is None else as_list(value)
 
 
+class RangeShape(Shape):
+    """The ranges of whole numbers of `partition_by`."""
+
+    start: int
+    """The first value."""
+    end: int
+    """The value after the last one."""
+    interval: int = Field(ge=1)
+    """The length of the range of one partition."""
+
+
+class PartitionShape(Shape):
+    """A column of partitions that hold several of its values."""
+
+    field: Filled
+    """The column."""
+    granularity: Granularity | None = None
+    """The time span of a partition. [default: `day` on BigQuery, each value on Spark]"""
+    range: RangeShape | None = None
+    """The ranges of a column of whole numbers."""
+
+    @model_validator(mode="after")
+    def _one_size(self) -> PartitionShape:
+        if self.granularity and self.range:
+            raise ValueError("granularity is for times and range is for whole numbers: set one of them")
+        return self
+
+
+def _partitions(value: object) -> object:
+    """Return a list of mappings for a column, a mapping, or a list of both."""
+    listed = [value] if isinstance(value, str | Mapping) else as_list(value)
+    if not isinstance(listed, list):
+        return value
+    if any(not isinstance(one, str | Mapping) for one in listed):
+        raise ValueError("must be columns, each as text, or as a mapping with `field`")
+    return [{"field": one} if isinstance(one, str) else one for one in listed]
+
+
+PartitionBy: TypeAlias = Annotated[
+    list[PartitionShape],
+    BeforeValidator(_partitions),
+    Field(min_length=1),
+    Words("text or mapping, or list of them"),
+]
+
+
 class IncrementalKeys(Shape):
     """The keys of an incremental model, in `config(...)` itself or in its block `incremental`."""
 
@@ -68,8 +115,10 @@ class IncrementalKeys(Shape):
     """The columns that identify a row."""
     primary_key: Names | None = None
     """Another name of `unique_key`."""
-    partition_by: Names | None = None
-    """With `insert_overwrite`: the columns whose values are replaced as a whole."""
+    partition_by: PartitionBy | None = None
+    """The columns of the table's partitions, if the engine has partitions. With `insert_overwrite`, on all engines: the
+    columns whose values are replaced as a whole.
+    """
     updated_at: Names | None = None
     """Another name of `updated_at_columns`."""
     updated_at_column: Names | None = None
@@ -252,8 +301,25 @@ class ServeShape(Shape):
     """A condition in SQL on each row; `:name` is a claim of the reader."""
 
 
-class PlacedKeys(StepKeys, SettingsShape):
-    """The keys for the schema and name of a model or seed, and for grants, indexes and the like."""
+class LayoutKeys(Shape):
+    """The keys for the layout of a table. A key that an engine does not have has no effect there."""
+
+    partition_by: PartitionBy | None = None
+    """The columns of the table's partitions, if the engine has partitions."""
+    cluster_by: Annotated[Names, Field(min_length=1)] | None = None
+    """The columns or expressions by which rows lie together, if the engine has clusters."""
+    table_format: Filled | None = None
+    """On Spark, the format of the table. [default: the profile's]"""
+    table_options: dict[Filled, OptionValue] | None = None
+    """On BigQuery, OPTIONS of the table. On Spark, table properties, which are merged over those of the profile."""
+    labels: dict[Filled, str] | None = None
+    """On BigQuery, the labels of the table."""
+    transient: bool | None = None
+    """On Snowflake, whether the table has no fail-safe. [default: the profile's]"""
+
+
+class PlacedKeys(LayoutKeys, StepKeys, SettingsShape):
+    """The keys for the schema and name of a model or seed, for the layout of its table, and for grants and the like."""
 
     schema_: Filled | None = Field(default=None, alias="schema")
     """The schema of the table or view. [default: the profile's]"""

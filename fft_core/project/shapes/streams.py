@@ -7,12 +7,15 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from fft_core.names.csv_columns import csv_problem
 from fft_core.project.shapes.model_config import ModelConfigShape
-from fft_core.project.shapes.shape import Filled, Names, Shape, Words
+from fft_core.project.shapes.shape import TEXTS, Filled, Names, Shape, Words
 
 _UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 604800}
+_LONGEST = 100 * 366 * 86400  # seconds: more is a typing error, and times have an end
+_MOST_ROWS = 100_000_000
 _NO_EFFECT = (
-    "materialized", "incremental", "snapshot", "strategy", "unique_key", "primary_key", "partition_by", "updated_at",
+    "materialized", "incremental", "snapshot", "strategy", "unique_key", "primary_key", "updated_at",
     "updated_at_column", "updated_at_columns", "timestamp_columns", "delta_columns", "lookback", "delta_sql", "delta",
     "engines", "publish", "ttl", "volatile",
 )  # fmt: skip
@@ -25,10 +28,29 @@ def _seconds(value: object) -> object:
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(second|minute|hour|day|week)s?\s*", value)
     if match is None:
         raise ValueError(f"{value!r} is not a time; write it as '30 minutes', '2 hours' or '1 day'")
-    return float(match[1]) * _UNITS[match[2]]
+    seconds = float(match[1]) * _UNITS[match[2]]
+    if seconds > _LONGEST:
+        raise ValueError(f"{value[:40]!r} is longer than a hundred years")
+    return seconds
 
 
 Seconds: TypeAlias = Annotated[float, BeforeValidator(_seconds), Words("text such as `30 minutes`")]
+
+
+Patterns: TypeAlias = Annotated[
+    list[Filled],
+    BeforeValidator(lambda value: [value] if isinstance(value, str) else value),
+    Field(min_length=1),
+    TEXTS,
+]
+
+
+def _refuse_csv(source: FilesShape | S3Shape) -> None:
+    """Raise ValueError for settings of CSV that are wrong, or have no effect."""
+    if source.format != "csv" and source.model_fields_set & {"header", "delimiter"}:
+        raise ValueError("header and delimiter are for format csv")
+    if problem := csv_problem(source.header, source.delimiter):
+        raise ValueError(problem)
 
 
 class FilesShape(Shape):
@@ -36,14 +58,19 @@ class FilesShape(Shape):
 
     type: Literal["files"]
     """The type of the source."""
-    path: Names
+    path: Patterns
     """A pattern of files below the project, or several."""
     format: Literal["jsonl", "csv"] = "jsonl"
     """The format of the files."""
-    header: list[Filled] | None = None
+    header: Annotated[list[Filled], Field(min_length=1)] | None = None
     """The names of the columns of a CSV, if the files have no line of them."""
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
     """The character between the fields of a CSV."""
+
+    @model_validator(mode="after")
+    def _is_csv(self) -> FilesShape:
+        _refuse_csv(self)
+        return self
 
 
 class EnvironmentShape(Shape):
@@ -93,10 +120,15 @@ class S3Shape(Shape):
     """The region of the store."""
     grace: Seconds = 900
     """The time that an object may appear late. [default: `15 minutes`]"""
-    header: list[Filled] | None = None
+    header: Annotated[list[Filled], Field(min_length=1)] | None = None
     """The names of the columns of a CSV, if the objects have no line of them."""
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
     """The character between the fields of a CSV."""
+
+    @model_validator(mode="after")
+    def _is_csv(self) -> S3Shape:
+        _refuse_csv(self)
+        return self
 
 
 class StreamShape(ModelConfigShape):
@@ -128,7 +160,7 @@ class StreamShape(ModelConfigShape):
     """For `sessions`: aggregates in SQL over the events of a session, by name."""
     columns: dict[Filled, Filled] = {}
     """The types of columns of events, by name. [default: by their first values]"""
-    batch_rows: int = Field(default=100_000, ge=1)
+    batch_rows: int = Field(default=100_000, ge=1, le=_MOST_ROWS)
     """The largest number of records in a batch."""
     max_dead_share: float | None = Field(default=None, ge=0, le=1)
     """The share of bad records above which a batch fails, from 0 to 1."""

@@ -28,7 +28,9 @@ import bqemulator.api.routes.jobs as jobs  # noqa: E402
 import bqemulator.api.routes.tables as tables  # noqa: E402
 import bqemulator.api.routes.upload as upload  # noqa: E402
 import bqemulator.catalog.ddl_sync as ddl_sync  # noqa: E402
+import bqemulator.catalog.models as models  # noqa: E402
 import bqemulator.jobs.executor as executor  # noqa: E402
+import bqemulator.scripting.interpreter as interpreter  # noqa: E402
 import bqemulator.server as server  # noqa: E402
 import bqemulator.storage.engine as engine_module  # noqa: E402
 import pyarrow as pa  # noqa: E402
@@ -45,6 +47,10 @@ _TEXT = r"'((?:[^'\\]|\\.)*)'"
 _DESCRIBED = re.compile(rf"alter (?:table|view) {_NAME} set options\(description={_TEXT}\)", re.DOTALL)
 _COLUMN = re.compile(rf"alter table {_NAME} alter column `([^`]+)` set options\(description={_TEXT}\)", re.DOTALL)
 _VIEW = re.compile(rf"create (?:or replace )?view {_NAME} options\(description={_TEXT}\) as\n", re.DOTALL)
+_RENAMED = re.compile(rf"alter table {_NAME} rename to `([^`]+)`", re.IGNORECASE)  # the emulator writes it again
+_CREATED = re.compile(rf"create (or replace )?table {_NAME}((?:(?! options\()[^\n])*)( options\([^\n]*)? as\n")
+_BY_TIME = re.compile(r" partition by (?:(?:date|datetime|timestamp)_trunc\()?`?(\w+)`?(?:, (\w+)\))?(?= cluster by|$)")
+_BY_RANGE = re.compile(r" partition by range_bucket\(`([^`]+)`, generate_array\((-?\d+), (-?\d+), (\d+)\)\)")
 _TEXT_OF = {"n": "\n", "r": "\r", "t": "\t"}
 _job: ContextVar[str] = ContextVar("job", default="")
 _sent: ContextVar[str] = ContextVar("sent", default="")  # the statement, before names get their dataset
@@ -78,6 +84,7 @@ async def run_single(project: str, sql: str, params: Any, ctx: Any, *, caller: A
     if column:
         describe_column(ctx, *column.groups()[:4], description=plain(column[5]))
         return pa.table({})
+    refuse_another_layout(ctx, sent)
     begin = re.match(r"create [^\n]* as\n", sent)
     if begin:
         await refuse_repeated(project, sent[begin.end() :], ctx, caller)
@@ -176,6 +183,56 @@ def sync_view(sql: str, project: str, ctx: Any) -> None:
         describe(ctx, *found.groups()[:3], description=plain(found[4]))
 
 
+_sync_table, _sync_dropped = executor.sync_created_table, executor.sync_dropped_object
+
+
+def sync_table(sql: str, project: str, ctx: Any) -> None:
+    """A table keeps the partitions, clusters and labels of its statement."""
+    _sync_table(sql, project, ctx)
+    found = _CREATED.match(_sent.get() or sql)
+    if found:
+        table = described_table(ctx, *found.groups()[1:4])
+        labels = dict(re.findall(r"\('([^']*)', '([^']*)'\)", found[6] or "")) if "labels=[" in (found[6] or "") else {}
+        ctx.catalog.update_table(updated(table, labels=labels, **layout_of(found[5])))
+
+
+def layout_of(clauses: str) -> Body:
+    """The partitions and clusters in a statement that creates a table."""
+    ranges, time, clusters = _BY_RANGE.match(clauses), _BY_TIME.match(clauses), clauses.partition(" cluster by ")[2]
+    names = tuple(name.strip("` ") for name in clusters.split(",") if name)
+    return {
+        "time_partitioning": models.TimePartitioning(type=(time[2] or "day").upper(), field=time[1]) if time else None,
+        "range_partitioning": models.RangePartitioning(
+            field=ranges[1], start=int(ranges[2]), end=int(ranges[3]), interval=int(ranges[4])
+        )
+        if ranges
+        else None,
+        "clustering": models.Clustering(fields=names) if names else None,
+    }
+
+
+def refuse_another_layout(ctx: Any, sql: str) -> None:
+    """A table is not replaced by one with other partitions or clusters."""
+    found = _CREATED.match(sql)
+    there = ctx.catalog.get_table(*found.groups()[1:4]) if found and found[1] else None
+    for key, value in layout_of(found[5]).items() if found and there is not None else ():
+        if getattr(there, key) != value:
+            word = "clustering" if key == "clustering" else "partitioning"
+            raise InvalidQueryError(
+                f"Cannot replace a table with a different {word} spec. Instead, DROP the table, and then recreate it."
+            )
+
+
+def sync_dropped(sql: str, project: str, ctx: Any) -> None:
+    """A table that is renamed is found by its new name."""
+    _sync_dropped(sql, project, ctx)
+    found = _RENAMED.match(sql.strip())
+    if found:
+        table = described_table(ctx, *found.groups()[:3])
+        ctx.catalog.delete_table(*found.groups()[:3])
+        ctx.catalog.create_table(updated(table, table_id=found[4]))
+
+
 def described_table(ctx: Any, project: str, dataset: str, name: str) -> Any:
     found = ctx.catalog.get_table(project, dataset, name)
     if found is None:
@@ -214,6 +271,9 @@ def table_to_rest(table: Any) -> Body:
         table = with_columns(table)
     body: Body = _table_to_rest(table)
     body["location"] = "US"
+    if ranges := table.range_partitioning:
+        steps = {key: str(getattr(ranges, key)) for key in ("start", "end", "interval")}
+        body["rangePartitioning"] = {"field": ranges.field, "range": steps}
     if table.table_type == "TABLE" and _context:
         place = (table.project_id, table.dataset_id, table.table_id)
         rows, mark = rows_of(place)
@@ -472,6 +532,8 @@ def mend() -> None:
     engine_module.DuckDBEngine._register_builtin_udfs = register
     executor._run_single_sql = run_single
     executor.sync_created_view = sync_view
+    for module in (executor, interpreter):
+        module.sync_created_table, module.sync_dropped_object = sync_table, sync_dropped
     tables._table_to_rest = table_to_rest
     upload._is_permitted_media_type = is_permitted
     for module in (executor, jobs, upload):

@@ -17,6 +17,18 @@ select * from `shop`.`orders`;
 create or replace table `shop`.`_ff_stage_orders` using delta comment 'it\'s a \\ "text" {of} `ours`;\n-- ' tblproperties('fft.mark' = '[fft 1a 2b]') as
 select * from `shop`.`orders`;
 
+-- a table with partitions
+create or replace table `shop`.`orders` using delta partitioned by (`day`) tblproperties('require_partition_filter' = 'true', 'partition_expiration_days' = '30') as
+select * from `shop`.`_ff_stage_orders`;
+
+-- a table with ranges
+create or replace table `shop`.`orders` using delta as
+select * from `shop`.`_ff_stage_orders`;
+
+-- publish a table with a layout
+create or replace table `shop`.`orders` using delta cluster by (`id`) comment 'it\'s a \\ "text" {of} `ours`;\n-- ' tblproperties('fft.mark' = '[fft 1a 2b]') as
+select * from `shop`.`_ff_stage_orders`;
+
 -- create or replace a view
 create or replace view `shop`.`best_orders` as
 select * from `shop`.`orders`;
@@ -91,6 +103,10 @@ drop view `shop`.`best_orders`;
 
 -- names beside a table that begin so
 show tables in `shop` like '_ff_stage_ord*';
+
+-- grant all users to read a table: not spelled
+
+-- grants on a table: not spelled
 
 -- rename a table
 alter table `shop`.`_ff_stage_orders` rename to `gone`;

@@ -15,6 +15,12 @@ select * from "shop"."orders";
 
 -- publish a table with its stamp: not spelled
 
+-- a table with partitions: not spelled
+
+-- a table with ranges: not spelled
+
+-- publish a table with a layout: not spelled
+
 -- create or replace a view
 create or replace view "shop"."best_orders" as
 select * from "shop"."orders";
@@ -95,6 +101,10 @@ set search_path = '"shop","main"';
 
 -- names beside a table that begin so
 select table_name from information_schema.tables where table_schema = 'shop' and substr(table_name, 1, 13) = '_ff_stage_ord';
+
+-- grant all users to read a table: not spelled
+
+-- grants on a table: not spelled
 
 -- rename a table
 alter table "shop"."_ff_stage_orders" rename to "gone";

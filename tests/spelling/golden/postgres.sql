@@ -13,6 +13,12 @@ select cast(1 as bigint) as "id", cast(2.5 as double precision) as "amount", cas
 
 -- publish a table with its stamp: not spelled
 
+-- a table with partitions: not spelled
+
+-- a table with ranges: not spelled
+
+-- publish a table with a layout: not spelled
+
 -- create or replace a view
 create or replace view "shop"."best_orders" as
 select * from "shop"."orders";
@@ -95,6 +101,12 @@ drop view "shop"."best_orders";
 
 -- names beside a table that begin so
 select table_name from information_schema.tables where table_schema = 'shop' and substr(table_name, 1, 13) = '_ff_stage_ord';
+
+-- grant all users to read a table
+grant select on "shop"."orders" to public;
+
+-- grants on a table
+select grantee, privilege_type from information_schema.table_privileges where table_schema = 'shop' and table_name = 'orders';
 
 -- rename a table
 alter table "shop"."_ff_stage_orders" rename to "gone";

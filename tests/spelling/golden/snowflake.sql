@@ -17,6 +17,18 @@ select * from "SHOP"."ORDERS";
 create or replace table "SHOP"."_FF_STAGE_ORDERS" copy grants comment = 'it\'s a \\ "text" {of} `ours`;\n-- [fft 1a 2b]' as
 select * from "SHOP"."ORDERS";
 
+-- a table with partitions
+create or replace table "SHOP"."ORDERS" cluster by ("ORDER", "ID") as
+select * from "SHOP"."_FF_STAGE_ORDERS";
+
+-- a table with ranges
+create or replace table "SHOP"."ORDERS" as
+select * from "SHOP"."_FF_STAGE_ORDERS";
+
+-- publish a table with a layout
+create or replace table "SHOP"."ORDERS" cluster by (to_date(at)) copy grants comment = 'it\'s a \\ "text" {of} `ours`;\n-- [fft 1a 2b]' as
+select * from "SHOP"."_FF_STAGE_ORDERS";
+
 -- create or replace a view
 create or replace view "SHOP"."BEST_ORDERS" as
 select * from "SHOP"."ORDERS";
@@ -93,6 +105,12 @@ drop view "SHOP"."BEST_ORDERS";
 
 -- names beside a table that begin so
 select table_name from information_schema.tables where table_schema = 'SHOP' and substr(table_name, 1, 13) = '_FF_STAGE_ORD';
+
+-- grant all users to read a table
+grant select on table "SHOP"."ORDERS" to role public;
+
+-- grants on a table
+select grantee, privilege_type from information_schema.table_privileges where table_schema = 'SHOP' and table_name = 'ORDERS';
 
 -- rename a table
 alter table "SHOP"."_FF_STAGE_ORDERS" rename to "GONE";

@@ -13,6 +13,7 @@ from fft_core.engines.postgres.catalog import signature_of
 from fft_core.engines.postgres.replacement_queries import DEPENDENTS, VIEW_STATEMENTS
 from fft_core.engines.postgres.session import PostgresSession, conninfo_of
 from fft_core.engines.protocol import ColumnType, RelationKind
+from fft_core.engines.spec.layout import Layout
 from fft_core.errors import EngineError
 from fft_core.names import Relation
 
@@ -74,7 +75,7 @@ class AutocommitPublisher(SwapByStatement):
     def make_room(self, relation: Relation, kind: RelationKind) -> None:
         pass  # the function does
 
-    def swapped(self, stage: Relation, relation: Relation, comment: str) -> str:
+    def swapped(self, stage: Relation, relation: Relation, comment: str, layout: Layout) -> str:
         made = self.session.spelling.rename(stage, relation.name)
         return self._published(relation, made, "table", comment)
 
