@@ -6,7 +6,6 @@ import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, time
-from decimal import Decimal
 
 from fft_cli.terminal import unstyled
 
@@ -49,8 +48,6 @@ def json_value(value: object) -> object:
             return {str(key): json_value(inner) for key, inner in value.items()}
         case list() | tuple():
             return [json_value(inner) for inner in value]
-        case Decimal():
-            return str(value)
     return str(value)
 
 

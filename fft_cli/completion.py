@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from click.shell_completion import CompletionItem
 
 from fft_core.names.text import visible_line
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from fft_core import Model, Project, Seed
 
 
@@ -54,6 +55,8 @@ def _project(context: click.Context) -> Project | None:
 
 
 def _items(project: Project, values: Iterable[str], before: str, term: str) -> list[CompletionItem]:
+    from click.shell_completion import CompletionItem  # for a shell that completes only
+
     return [
         CompletionItem(before + value, help=_described(project, value))
         for value in dict.fromkeys(values)

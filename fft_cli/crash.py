@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
-import tempfile
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 
 from fft_cli.terminal import echo, masked, style
@@ -31,6 +29,8 @@ def print_unexpected(message: str, trace: str, root: Path | None) -> None:
 
 def _write_trace(trace: str, root: Path | None) -> Path:
     """Write the trace to a file that only the user can read: in the project's logs, or without a project elsewhere."""
+    from importlib.metadata import version  # slow to import
+
     now = datetime.now(UTC)
     name = f"{now:%Y%m%dT%H%M%S.%f}-{os.getpid()}.log"
     text = "\n".join([f"{now.isoformat()} fft {version('fft-dagster')}", platform.platform(), sys.version, "", trace])
@@ -41,6 +41,8 @@ def _write_trace(trace: str, root: Path | None) -> Path:
             return _written(root / LOGS / name, text)
         except OSError:
             pass  # the folder is not writable, which may be the very error
+    import tempfile
+
     return _written(Path(tempfile.gettempdir()) / f"fft-{name}", text)
 
 

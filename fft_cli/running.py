@@ -6,9 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Container
-from dataclasses import dataclass
 
-from fft_cli.crash import print_unexpected
 from fft_cli.lines import Display, LinesFor, PlainLines, Start, display
 from fft_cli.options import Among, Selection
 from fft_cli.plan import print_plan
@@ -18,6 +16,7 @@ from fft_core import Model, Plan, Project, Run
 from fft_core.run.known_facts import keep_facts
 from fft_core.run.report import FAILED, Report, remember
 from fft_core.run.work import Todo
+from fft_core.values import dataclass
 
 
 @dataclass(frozen=True)
@@ -116,6 +115,8 @@ def run(call: Call, todo: Todo, afterwards: Callable[[Report], None] = lambda re
         if todo.names:
             _run(call, todo, report, shown)
         shown.end(report, call.seconds)
+    if report.unexpected:
+        from fft_cli.crash import print_unexpected  # slow to import
     for unexpected in report.unexpected:
         print_unexpected(unexpected.message, unexpected.trace, call.project.root)
     if todo.names:

@@ -27,11 +27,12 @@ FftError
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
+
+from fft_core.values import dataclass
 
 
 @dataclass(frozen=True)
@@ -377,5 +378,7 @@ def message_of(error: BaseException) -> str:
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """Return a hint with the nearest known names, or None if none is near."""
+    import difflib  # for an error only
+
     close = difflib.get_close_matches(name, sorted(set(known)), n=3, cutoff=0.6)
     return f"Did you mean {' or '.join(repr(c) for c in close)}?" if close else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -72,6 +73,7 @@ def build_definitions(
     ['domains', 'raw_orders', 'raw_users', 'users']
     """
     advise_on_storage()
+    _collect_less_often()
     given = _variables_of_environment() if variables is None else variables
     project = load_project(project_dir, env, variables=given)
     return project_definitions(
@@ -151,6 +153,19 @@ def project_definitions(
         executor=executor,
         jobs=list(jobs),
     )
+
+
+# The thresholds of Python's garbage collector that nobody has changed, in all versions of Python.
+_DEFAULTS = ((700, 10, 10), (2000, 10, 10), (2000, 10, 0))
+
+
+def _collect_less_often() -> None:
+    """Let Python search for cycles less often, unless the process has its own thresholds.
+
+    Definitions of hundreds of assets are a million objects that stay: the searches took an eighth of "Materialize all".
+    """
+    if gc.get_threshold() in _DEFAULTS:
+        gc.set_threshold(50_000, 20, 100)
 
 
 def _stream_sensors(project: Project, translator: FftTranslator) -> list[dg.SensorDefinition]:

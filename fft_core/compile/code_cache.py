@@ -5,15 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
-from importlib.metadata import version
 
+from fft_core.engines.spec.entry_points import installed_version
 from fft_core.engines.spec.known import known_bytes
 from fft_core.plan.fingerprint import VERSION, digest_of
 from fft_core.project.model import Model, Project, SqlBody
 from fft_core.project.profile.environment import is_secret
 from fft_core.project.read.cache_folder import ProjectCache
+from fft_core.values import dataclass
 from fft_core.version import VERSION as FFT_VERSION
 
 READING = 5  # increase it if the same SQL or Python gives another canonical form, or other uses
@@ -106,4 +107,4 @@ class CodeCache:
     @cached_property
     def _versions(self) -> list[object]:
         known = hashlib.sha256(known_bytes(self.project.engine)).hexdigest()
-        return [VERSION, FFT_VERSION, READING, known, version("jinja2"), version("sqlglot")]
+        return [VERSION, FFT_VERSION, READING, known, installed_version("jinja2"), installed_version("sqlglot")]

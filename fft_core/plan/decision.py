@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from typing import Any, Literal, TypeAlias
 
 from fft_core.plan.fingerprint import Fingerprint, NodeIdentity, fingerprint_of
 from fft_core.plan.reads import InputPlace, ReadByView
 from fft_core.plan.records import BuildRecord
+from fft_core.values import dataclass
 
 CacheMode: TypeAlias = Literal["off", "rw", "ro", "wo"]
 ReasonKind: TypeAlias = Literal[

@@ -10,12 +10,11 @@ import hashlib
 from collections.abc import Hashable
 from contextlib import suppress
 from dataclasses import fields
-from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fft_core.engines.late import LateSession
 from fft_core.engines.spec import LOCK_TIMEOUT
+from fft_core.engines.spec.entry_points import installed_version
 from fft_core.engines.spec.registry import spec_of
 from fft_core.errors import FftError
 from fft_core.names.functions import Definition
@@ -74,21 +73,12 @@ def _key(warehouse: Warehouse, engine: LateSession) -> str:
     """Return a digest of all that the facts depend on beside the database: versions, and the places of nodes."""
     stored = warehouse.project.stored()
     places = [(node.name, str(warehouse.place(node.name)), str(warehouse.backing(node))) for node in stored]
-    versions = [FORMAT, VERSION, *(_version(driver) for driver in engine.spec.drivers)]
+    versions = [FORMAT, VERSION, *(installed_version(driver) for driver in engine.spec.drivers)]
     return hashlib.sha256(repr((versions, _settings(engine), places)).encode()).hexdigest()
 
 
 def _settings(engine: LateSession) -> list[tuple[str, Any]]:
     return sorted((name, value) for name, value in engine.settings.items() if name != LOCK_TIMEOUT)
-
-
-def _version(package: str) -> str:
-    """Return the folder of an installed package's metadata, whose name has its version; reading it takes 10 ms."""
-    found = find_spec(package)
-    if found is None or found.origin is None:
-        return ""
-    name = package.replace("-", "_")
-    return ", ".join(sorted(map(str, Path(found.origin).parents[1].glob(f"{name}-*.dist-info"))))
 
 
 def _read(cache: ProjectCache, name: str, key: str, mark: Hashable) -> Facts | None:

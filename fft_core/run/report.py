@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from fft_core.errors import Location, Problem
 from fft_core.run.outcomes import RunEnded, RunEvent, RunQueued, RunStarted, StepEnded, Unexpected
 from fft_core.run.results import NodeRunResult, RunError, RunResults, RunStatus, write_run_results
+from fft_core.version import VERSION
 
 if TYPE_CHECKING:
     from fft_core.run.run import Run
@@ -86,11 +87,9 @@ def _said(name: str, error: RunError) -> str:
 
 def remember(run: Run, command: str, report: Report, seconds: float) -> None:
     """Write `run_results.json`. Raises ArtifactError."""
-    from importlib.metadata import version
-
     project = run.project
     results = RunResults(
-        fft_version=version("fft-dagster"),
+        fft_version=VERSION,
         generated_at=datetime.now(UTC),
         command=command,
         run_id=report.run_id,

@@ -48,9 +48,17 @@ from dagster._config.pythonic_config import IAttachDifferentObjectToOpContext  #
 from dagster._core.definitions.job_base import InMemoryJob  # noqa: E402
 from dagster._core.definitions.scoped_resources_builder import Resources, ScopedResourcesBuilder  # noqa: E402
 from dagster._core.events import EngineEventData  # noqa: E402
-from dagster._core.execution.api import ExecuteRunWithPlanIterable, execute_run_iterator  # noqa: E402
+from dagster._core.execution.api import (  # noqa: E402
+    ExecuteRunWithPlanIterable,
+    execute_run_iterator,
+    job_execution_iterator,
+)
 from dagster._core.execution.compute_logs import create_compute_log_file_key  # noqa: E402
-from dagster._core.execution.context_creation_job import PlanExecutionContextManager  # noqa: E402
+from dagster._core.execution.context_creation_job import (  # noqa: E402
+    PlanExecutionContextManager,
+    PlanOrchestrationContextManager,
+    orchestration_context_event_generator,
+)
 from dagster._core.execution.plan.execute_plan import (  # noqa: E402
     _handle_compute_log_setup_error,
     _handle_compute_log_teardown_error,
@@ -159,13 +167,36 @@ def thread_executor(init_context: InitExecutorContext) -> ThreadExecutor:
     )
 
 
-def iterate_run(job: JobDefinition, run: DagsterRun, instance: DagsterInstance) -> Iterator[DagsterEvent]:
+def iterate_run(
+    job: JobDefinition, run: DagsterRun, instance: DagsterInstance, plan: ExecutionPlan | None = None
+) -> Iterator[DagsterEvent]:
     """Run a job in this process with its own executor; `dg.materialize` would use Dagster's in-process executor.
 
     run = instance.create_run_for_job(job)
     for event in iterate_run(job, run, instance): ...
+
+    `plan` is the plan with which a run of the whole job was created. Without it, stock makes a job of the selected
+    assets, and the plan again. Private: the last statement is that of `execute_run_iterator`.
     """
-    return execute_run_iterator(InMemoryJob(job), run, instance)
+    if plan is None:
+        return execute_run_iterator(InMemoryJob(job), run, instance)
+    context = PlanOrchestrationContextManager(
+        context_event_generator=orchestration_context_event_generator,
+        job=InMemoryJob(job),
+        execution_plan=plan,
+        dagster_run=run,
+        instance=instance,
+        run_config=run.run_config,
+        raise_on_error=False,
+        executor_defs=None,
+        output_capture=None,
+        resume_from_failure=False,
+    )
+    return iter(
+        ExecuteRunWithPlanIterable(
+            execution_plan=plan, iterator=job_execution_iterator, execution_context_manager=context
+        )
+    )
 
 
 def _run_steps(

@@ -15,8 +15,9 @@ import dagster as dg
 # Private: the steps of DagsterInstance.create_run_for_job, which takes no selection of checks.
 from dagster._core.definitions.repository_definition import SINGLETON_REPOSITORY_NAME
 from dagster._core.execution.api import create_execution_plan
+from dagster._core.execution.plan.plan import ExecutionPlan
 from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
-from dagster._core.snap import snapshot_from_execution_plan
+from dagster._core.snap import JobSnap, snapshot_from_execution_plan
 from sqlalchemy.exc import DatabaseError
 
 from fft_core import FftError, Project, Run
@@ -81,9 +82,9 @@ def run_work(
     follower = RunFollower(empty_steps(project, work, translator), reads, run.masker)
     job = _job(run, work, translator, follower)
     with readable_history(Path(instance.root_directory)):
-        created = _created_run(job, work, instance, project)
+        created, plan = _created_run(job, work, instance, project)
     yield RunStarted(created.run_id)
-    for event in iterate_run(job, created, instance):
+    for event in iterate_run(job, created, instance, plan):
         for told in follower.see(event):
             if isinstance(told, Terminating):
                 instance.report_run_canceling(created)  # without it the run would end as failed
@@ -123,13 +124,16 @@ def _job(run: Run, work: Work, translator: FftTranslator, follower: RunFollower)
     return definitions.resolve_job_def(ASSET_JOB)
 
 
-def _created_run(job: dg.JobDefinition, work: Work, instance: dg.DagsterInstance, project: Project) -> dg.DagsterRun:
+def _created_run(
+    job: dg.JobDefinition, work: Work, instance: dg.DagsterInstance, project: Project
+) -> tuple[dg.DagsterRun, ExecutionPlan]:
     """Create a run as the UI would launch it, with its selection, so that the UI can execute it again."""
     layer, config = job.asset_layer, _run_config(work)
     tags = run_tags(project, work.command)
     reference = instance.get_ref() if instance.is_persistent else None
     plan = create_execution_plan(job=job, run_config=config, instance_ref=reference, tags=tags)
-    return instance.create_run(
+    snapshot = JobSnap.from_job_def(job)  # the job would keep its own as long as the run
+    run = instance.create_run(
         job_name=job.name,
         run_id=None,
         run_config=config,
@@ -138,8 +142,8 @@ def _created_run(job: dg.JobDefinition, work: Work, instance: dg.DagsterInstance
         root_run_id=None,
         parent_run_id=None,
         step_keys_to_execute=plan.step_keys_to_execute,
-        execution_plan_snapshot=snapshot_from_execution_plan(plan, job.get_job_snapshot_id()),
-        job_snapshot=job.get_job_snapshot(),
+        execution_plan_snapshot=snapshot_from_execution_plan(plan, snapshot.snapshot_id),
+        job_snapshot=snapshot,
         parent_job_snapshot=None,
         asset_selection=frozenset(layer.executable_asset_keys),
         # None means all checks of the assets
@@ -150,6 +154,7 @@ def _created_run(job: dg.JobDefinition, work: Work, instance: dg.DagsterInstance
         job_code_origin=None,
         asset_graph=layer.asset_graph,
     )
+    return run, plan
 
 
 def _origin(root: Path) -> RemoteJobOrigin:

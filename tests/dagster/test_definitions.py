@@ -503,3 +503,15 @@ def test_variables_come_from_the_environment_where_none_are_given(
     monkeypatch.setenv("FFT_VARS", "[1")
     with pytest.raises(FftError, match="FFT_VARS is not a JSON object"):
         build_definitions(tmp_path)
+
+
+def test_definitions_let_python_search_for_cycles_less_often(shop: Path) -> None:
+    """Thresholds that a process has set itself stay."""
+    code = "import gc; {}; import fft_dagster as f; f.build_definitions({!r}); print(gc.get_threshold())"
+
+    def thresholds(setting: str) -> str:
+        command = [sys.executable, "-c", code.format(setting, str(shop))]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    assert thresholds("pass") == "(50000, 20, 100)"
+    assert thresholds("gc.set_threshold(900, 5, 5)") == "(900, 5, 5)"

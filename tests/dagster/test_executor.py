@@ -10,10 +10,12 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._core.execution.api import create_execution_plan
+from dagster._core.execution.plan.plan import ExecutionPlan
 
 from conftest import MakeInstance, asset_job, run_job
 from fft_core.run.order import remaining_seconds
-from fft_dagster.execution.executor import thread_executor
+from fft_dagster.execution.executor import iterate_run, thread_executor
 
 PATIENCE_SECONDS = 20.0  # for what takes milliseconds on an idle machine
 
@@ -34,6 +36,39 @@ class Concurrency:
     def __exit__(self, *_: object) -> None:
         with self._lock:
             self._now -= 1
+
+
+# A run by its plan
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_run_by_its_plan_is_a_run_by_its_record(instance: dg.DagsterInstance, fails: bool) -> None:
+    @dg.asset(check_specs=[dg.AssetCheckSpec("is_good", asset="a")])
+    def a() -> dg.MaterializeResult:  # type: ignore[type-arg]
+        return dg.MaterializeResult(check_results=[dg.AssetCheckResult(passed=True, check_name="is_good")])
+
+    @dg.asset(deps=[a])
+    def b() -> None:
+        if fails:
+            raise RuntimeError("no")
+
+    @dg.asset(deps=[b])
+    def c() -> None: ...
+
+    job = asset_job([a, b, c])
+
+    def events(plan: ExecutionPlan | None) -> list[tuple[str, str | None]]:
+        selected = frozenset(job.asset_layer.executable_asset_keys)
+        run = instance.create_run_for_job(job, execution_plan=plan, asset_selection=selected)
+        list(iterate_run(job, run, instance, plan))
+        stored = [record.event_log_entry for record in instance.get_records_for_run(run.run_id).records]
+        found = [(e.dagster_event_type, e.step_key) for e in stored if e.is_dagster_event]
+        ended = instance.get_run_by_id(run.run_id)
+        assert ended is not None
+        return [*((str(kind), key) for kind, key in found), (ended.status.value, None)]
+
+    plan = create_execution_plan(job)
+    assert events(plan) == events(None)
 
 
 # Order and concurrency

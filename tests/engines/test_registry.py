@@ -15,7 +15,7 @@ import pytest
 
 from fft_core import FftError, ModelError, ProjectError, Run, load_project, make_plan, open_warehouse
 from fft_core.engines.spec import Emulated, Full, Namespace, No, Setting, registry
-from fft_core.engines.spec.entry_points import declared
+from fft_core.engines.spec.entry_points import declared, installed_version
 from fft_core.engines.spec.registry import engine_names, installed_specs, spec_of
 from fft_core.errors import EngineError, MissingDriverError, ProfileError
 from fft_core.project.model import PythonBody
@@ -237,6 +237,14 @@ def test_finders_of_others_are_asked_through_the_standard_library(
     assert {name: [e.value for e in found] for name, found in slow.items()} == {
         name: [e.value for e in found] for name, found in quick.items()
     }
+
+
+def test_versions_of_packages_are_those_of_the_standard_library(folder: Path) -> None:
+    install(folder, "sqlglot", "toy = toy:SPEC", version="99.0")  # before the real one on the path
+    for package in ("sqlglot", "jinja2", "Jinja2", "duckdb", "typing-extensions", "fft-dagster"):
+        assert installed_version(package) == importlib.metadata.version(package)
+    assert installed_version("sqlglot") == "99.0"
+    assert installed_version("not-installed-anywhere") == ""
 
 
 def test_what_is_known_of_engines_imports_no_driver() -> None:

@@ -7,11 +7,11 @@ import re
 EXAMPLE = "postgresql://user:password@host:5432/database"
 EXPECTED = f"{EXAMPLE}, or host=... dbname=... user=... password=..."
 HINT = f"Write {EXPECTED}; percent-encode special characters in a URL (@ is %40, / is %2F)."
-_URL = re.compile(r"(?:postgres|postgresql)(?:\+[a-z0-9_]+)?://")
-_HOST = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+(?:%25[\w.-]+)?\]|%2[Ff][\w.%-]*|)(?::(\d{1,5})?)?")
-_UNSAFE = re.compile(r"[\x00-\x20\x7f-\xa0\u2028\u2029]")
-_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})|%00")
-_PAIR = re.compile(r"\s*([A-Za-z_]+)\s*=\s*('(?:[^'\\]|\\.)*'|(?:[^\s'\\]|\\.)*)(?=\s|$)", re.DOTALL)
+_URL = r"(?:postgres|postgresql)(?:\+[a-z0-9_]+)?://"  # patterns are compiled on first use
+_HOST = r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+(?:%25[\w.-]+)?\]|%2[Ff][\w.%-]*|)(?::(\d{1,5})?)?"
+_UNSAFE = r"[\x00-\x20\x7f-\xa0\u2028\u2029]"
+_PERCENT = r"%(?![0-9A-Fa-f]{2})|%00"
+_PAIR = r"(?s)\s*([A-Za-z_]+)\s*=\s*('(?:[^'\\]|\\.)*'|(?:[^\s'\\]|\\.)*)(?=\s|$)"
 
 
 def wrong_dsn(dsn: str) -> str | None:
@@ -23,16 +23,16 @@ def wrong_dsn(dsn: str) -> str | None:
     >>> wrong_dsn("postgresql://me:secret@localhost/shop"), wrong_dsn("postgresql://me:sec/ret@localhost/shop")
     (None, 'has an @ after the host: a special character of user or password is not percent-encoded')
     """
-    begin = _URL.match(dsn)
+    begin = re.match(_URL, dsn)
     if begin is None:
         return "has another scheme than postgresql://" if "://" in dsn.partition("=")[0] else _wrong_pairs(dsn)
     return _wrong_url(dsn[begin.end() :])
 
 
 def _wrong_url(rest: str) -> str | None:
-    if _UNSAFE.search(rest):
+    if re.search(_UNSAFE, rest):
         return "has a space, a line break or another control character in it, which must be percent-encoded"
-    if _PERCENT.search(rest):
+    if re.search(_PERCENT, rest):
         return "has a % that no two hexadecimal digits follow: it must be written as %25"
     authority, rest_of_path = re.match(r"([^/]*)(.*)", rest, re.DOTALL).groups()  # type: ignore[union-attr]
     userinfo, at, address = authority.rpartition("@")
@@ -57,7 +57,7 @@ def _wrong_url(rest: str) -> str | None:
 
 
 def _is_host(text: str) -> bool:
-    found = _HOST.fullmatch(text)
+    found = re.fullmatch(_HOST, text)
     return found is not None and (not found.group(1) or 0 < int(found.group(1)) < 65536)
 
 
@@ -66,7 +66,7 @@ def _wrong_pairs(dsn: str) -> str | None:
         return "has a control character in it"
     end = 0
     while end < len(dsn.rstrip()):
-        pair = _PAIR.match(dsn, end)
+        pair = re.compile(_PAIR).match(dsn, end)
         if pair is None:
             return "is neither a URL nor a list of key=value"
         end = pair.end()

@@ -1,4 +1,4 @@
-"""The entry points of installed packages in FFT's groups, whose names begin with `fft.`.
+"""The entry points of installed packages in FFT's groups, whose names begin with `fft.`, and the packages' versions.
 
 They are read from the metadata of the packages, which takes one or two milliseconds. Importing `importlib.metadata`
 takes longer than a plan of a small project; it is used only if packages may lie elsewhere than in folders.
@@ -11,11 +11,11 @@ import os
 import re
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 from fft_core.errors import EngineError
+from fft_core.values import dataclass
 
 _OURS = "fft."
 
@@ -53,21 +53,34 @@ class Entry:
 
 def declared(group: str) -> Mapping[str, tuple[Entry, ...]]:
     """Return the entries of a group by name; two packages can declare one name. Nothing is imported."""
-    return _declared_on(tuple(sys.path)).get(group, {})
+    return _installed_on(tuple(sys.path)).entries.get(group, {})
+
+
+def installed_version(package: str) -> str:
+    """Return the version of an installed package; "" if it is not installed."""
+    return _installed_on(tuple(sys.path)).versions.get(_normalized(package), "")
+
+
+@dataclass(frozen=True)
+class _Installed:
+    """The entries of all packages by group and name, and the versions of the packages by name."""
+
+    entries: Mapping[str, Mapping[str, tuple[Entry, ...]]]
+    versions: Mapping[str, str]
 
 
 @lru_cache(maxsize=4)
-def _declared_on(path: tuple[str, ...]) -> Mapping[str, Mapping[str, tuple[Entry, ...]]]:
-    """Find all entries by group; of a package that is installed twice, the first on the path counts."""
-    seen, found = set[str](), dict[str, dict[str, tuple[Entry, ...]]]()
+def _installed_on(path: tuple[str, ...]) -> _Installed:
+    """Read the metadata of all packages; of a package that is installed twice, the first on the path counts."""
+    versions, found = dict[str, str](), dict[str, dict[str, tuple[Entry, ...]]]()
     for name, distribution, text in _metadata(path):
-        if name in seen:
+        if name in versions:
             continue
-        seen.add(name)
+        versions[name] = distribution.partition(" ")[2]
         for entry in _parsed(text, distribution):
             group = found.setdefault(entry.group, {})
             group[entry.name] = (*group.get(entry.name, ()), entry)
-    return found
+    return _Installed(found, versions)
 
 
 def _metadata(path: tuple[str, ...]) -> Iterator[tuple[str, str, str]]:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import base64
-import html
-import json
 import re
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import field
 from functools import cached_property
 from typing import Any
-from urllib.parse import quote, quote_plus
 
 from fft_core.errors import FftError, message_of
-from fft_core.names.text import visible
+from fft_core.values import dataclass
 
 MASK = "***"
 SHORTEST = 4  # characters; a shorter value is part of many unrelated texts
@@ -119,7 +115,9 @@ class Masker:
     @cached_property
     def _forms(self) -> tuple[str, ...]:
         """The encoded forms of all values, longest first: a short value can be part of a long one."""
-        forms = {form for value in self.values for form in _spellings(value) if len(form) >= SHORTEST}
+        from fft_core.engines.spec.encodings import encodings  # with its imports, for a secret only
+
+        forms = {form for value in self.values for form in encodings(value, SHORTEST) if len(form) >= SHORTEST}
         return tuple(sorted(forms, key=lambda form: (-len(form), form)))
 
     @cached_property
@@ -152,47 +150,3 @@ def _without_part(text: str, value: str, length: int, *, backwards: bool = False
         text = f"{text[:start]}{MASK}{text[end:]}"
         start = text.find(value[:length], start + len(MASK))
     return text[::-1] if backwards else text
-
-
-_ESCAPES: tuple[Callable[[str], str], ...] = (
-    lambda text: repr(text)[1:-1],
-    lambda text: text.replace("\\", "\\\\").replace("'", "\\'"),
-    lambda text: text.replace("\\", "\\\\").replace('"', '\\"'),
-    lambda text: json.dumps(text)[1:-1],
-    lambda text: json.dumps(text, ensure_ascii=False)[1:-1],
-    lambda text: text.replace("'", "''"),
-    lambda text: text.replace('"', '""'),
-    lambda text: text.replace("\\", "\\\\"),
-    lambda text: text.replace("|", "\\|"),
-    html.escape,
-    lambda text: html.escape(text, quote=False),
-    lambda text: html.escape(text).replace("&#x27;", "&#39;").replace("&quot;", "&#34;"),
-    visible,
-    lambda text: quote(_bytes(text), safe=""),
-    lambda text: quote(_bytes(text)),
-    lambda text: quote(_bytes(text), safe="!$&'()*+,;=:~"),
-    lambda text: quote_plus(_bytes(text)),
-    lambda text: re.sub("%..", lambda found: found.group().lower(), quote(_bytes(text), safe="")),
-    lambda text: repr(_bytes(text))[2:-1],
-)
-
-
-def _spellings(value: str) -> Iterator[str]:
-    """Yield a value in its encodings: as it is, and in code, JSON, SQL, HTML, URLs and encodings of bytes."""
-    once = dict.fromkeys([value, *(escape(value) for escape in _ESCAPES)])
-    yield from once
-    if len(once) > 1:  # such as a SQL statement in the text of an exception
-        yield from (escape(form) for form in once for escape in _ESCAPES[:7])
-    yield _bytes(value).hex()
-    for skipped in range(3):  # the number of bytes before the value in its first group
-        encoded = base64.b64encode(b"\0" * skipped + _bytes(value)).decode()
-        own = encoded[(0, 2, 3)[skipped] :].rstrip("=")
-        own = own[:-1] if (skipped + len(_bytes(value))) % 3 else own
-        if len(own) >= 2 * SHORTEST:
-            yield own
-            yield own.replace("+", "-").replace("/", "_")
-    yield base64.b64encode(_bytes(value)).decode().rstrip("=")
-
-
-def _bytes(text: str) -> bytes:
-    return text.encode("utf-8", "surrogatepass")

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from fractions import Fraction
+from dataclasses import field
 from typing import Literal, TypeAlias
 
 from fft_core.errors import Location
@@ -34,6 +33,7 @@ from fft_core.project.model.rules import (
     SumBetween,
     Unique,
 )
+from fft_core.values import dataclass
 
 Severity: TypeAlias = Literal["error", "warn"]
 Scope: TypeAlias = Literal["table", "delta"]
@@ -81,6 +81,8 @@ class Threshold:
         >>> Threshold(1, is_share=True).is_passed_by(2, 200), Threshold(1, is_share=True).is_passed_by(3, 200)
         (False, True)
         """
+        from fractions import Fraction  # for failing rows only
+
         limit = Fraction(str(self.limit)) * (total if self.is_share else 1) / (100 if self.is_share else 1)
         return failing > limit or (self.is_reached and failing == limit and failing > 0)
 

@@ -7,22 +7,22 @@ import os
 import re
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from dataclasses import field, replace
+from functools import cached_property, partial
 from io import StringIO
 from pathlib import Path
-from typing import Any
-
-from dotenv import dotenv_values
-from dotenv.parser import parse_stream
+from typing import Any, TypeVar
 
 from fft_core.engines.spec import EngineSpec, Namespace, Setting
 from fft_core.engines.spec.registry import engine_names, spec_of, unknown_hint
 from fft_core.errors import EngineError, FftError, Location, Problem, ProfileError, nearest
 from fft_core.project.model.nodes import Naming
 from fft_core.project.profile.naming import KEY, naming_of, set_aside, template_in
+from fft_core.project.profile.simple_file import simple_file
 from fft_core.project.read.yaml_file import YamlFile, parse_yaml
+from fft_core.values import dataclass
 
+T = TypeVar("T")
 _log = logging.getLogger(__name__)
 DEFAULT_ENV = "dev"
 UNIT_TESTS = "_utest"  # suffix of the profile for unit tests
@@ -111,6 +111,9 @@ def _layer(path: Path, name: str) -> dict[str, str]:
     except (OSError, UnicodeDecodeError) as error:
         said = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise ProfileError(f"cannot be read: {said}", where=Location(Path(name)), code="FFT-103") from error
+    from dotenv import dotenv_values  # slow: most projects have no .env
+    from dotenv.parser import parse_stream
+
     lines = list(parse_stream(StringIO(text)))
     for line in lines:
         if line.error:
@@ -339,7 +342,11 @@ def _is_of_others(key: object, value: object, known: list[str]) -> bool:
 
 
 def _profiles(root: Path, environment: Mapping[str, str]) -> YamlFile:
-    file = parse_yaml(_render(root, environment), FILE)
+    text = _text(root)
+    simple = simple_file(text, FILE, partial(_value_of, environment))
+    if simple is not None:
+        return simple
+    file = parse_yaml(_render(text, root, environment), FILE)
     if isinstance(file, Problem):
         raise _first([Problem(_unquoting(file.message), file.where, file.hint, code=file.code)])
     if not isinstance(file.content, dict):
@@ -350,17 +357,21 @@ def _profiles(root: Path, environment: Mapping[str, str]) -> YamlFile:
 _MISSING, _END = "\ufdd0missing:", "\ufdd0"  # a noncharacter, which nobody types
 
 
-def _render(root: Path, environment: Mapping[str, str]) -> str:
-    def env(name: str, default: object = None) -> object:
-        if name in environment:
-            return environment[name]
-        return f"{_MISSING}{name}{_END}" if default is None else default
+def _value_of(environment: Mapping[str, str], name: str, default: T | None = None) -> str | T:
+    if name in environment:
+        return environment[name]
+    return f"{_MISSING}{name}{_END}" if default is None else default
 
+
+def _text(root: Path) -> str:
     try:
-        text = (root / FILE).read_text(encoding="utf-8-sig")
+        return (root / FILE).read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         message = f"not UTF-8 text: {error.reason} at byte {error.start}"
         raise ProfileError(message, where=Location(FILE), code="FFT-103") from error
+
+
+def _render(text: str, root: Path, environment: Mapping[str, str]) -> str:
     if "{{" not in text and "{%" not in text and "{#" not in text:
         return text
     import jinja2  # slow, and rarely needed
@@ -368,7 +379,9 @@ def _render(root: Path, environment: Mapping[str, str]) -> str:
 
     jinja = ImmutableSandboxedEnvironment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
     try:
-        return jinja.from_string(set_aside(text, jinja)).render(env=env, project_dir=lambda: str(root))
+        return jinja.from_string(set_aside(text, jinja)).render(
+            env=partial(_value_of, environment), project_dir=lambda: str(root)
+        )
     except jinja2.TemplateSyntaxError as error:
         raise ProfileError(
             f"template error: {_unquoting(str(error.message))}", where=Location(FILE, error.lineno)
