@@ -18,6 +18,7 @@ import fft_core.errors
 from fft_core import CheckFailedError, FftError, ProjectError
 from fft_core.build.judged_views import UnreadableViewError
 from fft_core.checks.results import CheckResult, JudgedView
+from fft_core.engines.spec.layout import LayoutError
 from fft_core.errors import BusyError, Location, ModelError, Problem, SeedError, StatementError, StreamError
 from fft_core.names.columns import AmbiguousColumnError
 from fft_core.project.model import Check, Hook, NotNull
@@ -41,6 +42,7 @@ MADE: dict[type[FftError], Callable[..., FftError]] = {
     StatementError: lambda kind: kind("no", sql="select 1", where=WHERE, hint=HINT, missing="x", position=7),
     AmbiguousColumnError: lambda kind: kind("id", ["ID", "Id"]),
     CheckFailedError: failed_checks,
+    LayoutError: lambda kind: kind("cluster_by", "no", HINT, of="'a': ", where=WHERE),
     HookError: lambda kind: kind(Hook("after_model", "h", WHERE), ModelError("no", where=WHERE), HINT),
     UnreadableViewError: lambda kind: kind("a", "v", ModelError("no", where=WHERE), HINT),
 }

@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -39,7 +38,7 @@ def by_yaml(text: str, variables: Mapping[str, str]) -> YamlFile | str:
 
 
 def simply(text: str, variables: Mapping[str, str] = VARIABLES) -> YamlFile | None:
-    return simple_file(text, FILE, partial(profiles._value_of, variables))
+    return simple_file(text, FILE, profiles._env_of(variables))
 
 
 def assert_same(text: str) -> None:

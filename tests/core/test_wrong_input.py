@@ -527,10 +527,7 @@ CASES: Mapping[str, tuple[Files, str]] = {
     ),
     "wrong call in profiles.yml": (
         {**ONE, "profiles.yml": "dev:\n  engine: {{ env() }}\n"},
-        (
-            "profiles.yml:2: template error: _render.<locals>.env() missing 1 required positional argument: 'name' "
-            "[FFT-200]"
-        ),
+        "profiles.yml:2: template error: env() missing 1 required positional argument: 'name' [FFT-200]",
     ),
     "profiles.yml that is not UTF-8": (
         {**ONE, "profiles.yml": b"dev: \xe9\n"},

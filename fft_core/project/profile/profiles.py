@@ -8,10 +8,10 @@ import re
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import field, replace
-from functools import cached_property, partial
+from functools import cached_property
 from io import StringIO
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from fft_core.engines.spec import EngineSpec, Namespace, Setting
 from fft_core.engines.spec.registry import engine_names, spec_of, unknown_hint
@@ -22,7 +22,6 @@ from fft_core.project.profile.simple_file import simple_file
 from fft_core.project.read.yaml_file import YamlFile, parse_yaml
 from fft_core.values import dataclass
 
-T = TypeVar("T")
 _log = logging.getLogger(__name__)
 DEFAULT_ENV = "dev"
 UNIT_TESTS = "_utest"  # suffix of the profile for unit tests
@@ -343,7 +342,7 @@ def _is_of_others(key: object, value: object, known: list[str]) -> bool:
 
 def _profiles(root: Path, environment: Mapping[str, str]) -> YamlFile:
     text = _text(root)
-    simple = simple_file(text, FILE, partial(_value_of, environment))
+    simple = simple_file(text, FILE, _env_of(environment))
     if simple is not None:
         return simple
     file = parse_yaml(_render(text, root, environment), FILE)
@@ -357,10 +356,14 @@ def _profiles(root: Path, environment: Mapping[str, str]) -> YamlFile:
 _MISSING, _END = "\ufdd0missing:", "\ufdd0"  # a noncharacter, which nobody types
 
 
-def _value_of(environment: Mapping[str, str], name: str, default: T | None = None) -> str | T:
-    if name in environment:
-        return environment[name]
-    return f"{_MISSING}{name}{_END}" if default is None else default
+def _env_of(environment: Mapping[str, str]) -> Callable[..., Any]:  # Any: text, or the default of any type
+    def env(name: str, default: object = None) -> object:
+        if name in environment:
+            return environment[name]
+        return f"{_MISSING}{name}{_END}" if default is None else default
+
+    env.__qualname__ = "env"  # as the file calls it, for Python's messages about wrong calls
+    return env
 
 
 def _text(root: Path) -> str:
@@ -379,9 +382,7 @@ def _render(text: str, root: Path, environment: Mapping[str, str]) -> str:
 
     jinja = ImmutableSandboxedEnvironment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
     try:
-        return jinja.from_string(set_aside(text, jinja)).render(
-            env=partial(_value_of, environment), project_dir=lambda: str(root)
-        )
+        return jinja.from_string(set_aside(text, jinja)).render(env=_env_of(environment), project_dir=lambda: str(root))
     except jinja2.TemplateSyntaxError as error:
         raise ProfileError(
             f"template error: {_unquoting(str(error.message))}", where=Location(FILE, error.lineno)
