@@ -15,17 +15,21 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 
-from fft_core.errors import FftError
+from fft_core.errors import FftError, RequestError
+from fft_core.project.model import Project
 from fft_core.project.profile.profiles import active_env
+from fft_core.run.select.facts import select_nodes
 from fft_core.version import VERSION
 from fft_serve.auth.gate import Gate
 from fft_serve.auth.subject import Subject
 from fft_serve.metrics import Metrics
 from fft_serve.middleware import Around
 from fft_serve.problems import ProblemError, problem_response
-from fft_serve.settings import ServeSettings, project_variables, read_settings
+from fft_serve.settings import ServeSettings, misspelled, project_variables, read_settings
 from fft_serve.slots import Slots
 from fft_serve.state import Loaded, State
+
+_log = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
 _STATUS_CODES = {401: "unauthorized", 403: "forbidden", 404: "not_found", 405: "method_not_allowed"}
@@ -80,7 +84,10 @@ def make_app(
     _begin_sentry(settings)
     if settings.dagster_url is not None:
         refuse_no_queue()
+    for message in misspelled(variables):
+        _log.warning("%s", message)
     state = State(root, env, settings, variables)
+    _judge_selection(state.current().project, settings.build_select)
     service = Service(state, Gate(settings.tokens_file(root), settings), settings)
 
     @asynccontextmanager
@@ -114,6 +121,14 @@ def make_app(
         )
     api.add_middleware(Around, metrics=service.metrics, body_bytes=settings.body_kb * 1024)
     return api
+
+
+def _judge_selection(project: Project, selection: str) -> None:
+    try:
+        select_nodes(project, [selection] if selection else [], [])
+    except RequestError as error:
+        message = f"the settings of fft serve cannot be used: FFT_SERVE_BUILD_SELECT: {error.problem.message}"
+        raise FftError(message, hint=error.problem.hint, code="FFT-910") from error
 
 
 def _add_errors(api: FastAPI) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -115,6 +116,21 @@ def read_settings(variables: Mapping[str, str]) -> ServeSettings:
         names = {variable_of(name, field): name for name, field in fields.items()}
         said = "; ".join(f"{_variable(item['loc'], names)}: {item['msg']}" for item in wrong)
         raise FftError(f"the settings of fft serve cannot be used: {said}", code="FFT-910") from None
+
+
+def misspelled(variables: Mapping[str, str]) -> list[str]:
+    """Return a message for each variable that is almost the name of a setting, and has no effect.
+
+    Others may begin with the prefix for reasons of their own: Kubernetes names variables after services.
+    """
+    known = {variable_of(name, field).removeprefix(PREFIX) for name, field in ServeSettings.model_fields.items()}
+    given = {name.removeprefix(PREFIX) for name in variables if name.startswith(PREFIX)}
+    near = {name: get_close_matches(name, known, n=1, cutoff=0.8) for name in sorted(given - known)}
+    return [
+        f"{PREFIX}{name} is not a setting, and has no effect. Did you mean {PREFIX}{found[0]}?"
+        for name, found in near.items()
+        if found
+    ]
 
 
 def variable_of(name: str, field: FieldInfo) -> str:

