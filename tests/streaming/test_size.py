@@ -22,10 +22,11 @@ class Here:
 
 
 def batch(number: int, size: int = 100) -> pa.Table:
+    """A hundred events of a hundred users, who are there for a minute or so, and come back much later."""
     begin = datetime(2026, 1, 1) + timedelta(seconds=number * 20)
     return pa.table(
         {
-            "user_id": pa.array([f"user {(number * 7 + i * 13) % 500}" for i in range(size)]),
+            "user_id": pa.array([f"user {(number // 4 * 37 + i) % 5_000}" for i in range(size)]),
             "ts": pa.array([begin + timedelta(milliseconds=i * 200) for i in range(size)], pa.timestamp("us")),
             "event_id": pa.array([f"event {number * size + i}" for i in range(size)]),
             "amount": pa.array([float(i) for i in range(size)]),
