@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol, TextIO, TypeAlias
 
@@ -16,7 +17,6 @@ from fft_core import Project
 from fft_core.run.outcomes import RunEvent, RunStarted, StepEnded, StepStarted, Terminating
 from fft_core.run.report import Report
 from fft_core.run.results import NodeRunResult, RunStatus
-from fft_core.values import dataclass
 
 COLORS = {
     "built": "green",

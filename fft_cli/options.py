@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -14,7 +14,6 @@ from fft_cli.completion import complete_models, complete_names
 from fft_cli.option_values import included, option, read_by
 from fft_cli.statements import show_statements
 from fft_cli.terminal import echo
-from fft_core.values import dataclass
 
 if TYPE_CHECKING:
     from fft_core import Plan, Project, Request, Run, Warehouse

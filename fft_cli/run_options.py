@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 
 import click
 
 from fft_cli.option_values import included, option, read_by
 from fft_cli.options import PlanOptions, ProjectOptions
-from fft_core.values import dataclass
 
 JOBS = click.option(
     "--jobs", "-j", type=click.IntRange(min=1), help="The number of models or checks that run at a time."

@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Container
+from dataclasses import dataclass
 
 from fft_cli.lines import Display, LinesFor, PlainLines, Start, display
 from fft_cli.options import Among, Selection
@@ -16,7 +17,6 @@ from fft_core import Model, Plan, Project, Run
 from fft_core.run.known_facts import keep_facts
 from fft_core.run.report import FAILED, Report, remember
 from fft_core.run.work import Todo
-from fft_core.values import dataclass
 
 
 @dataclass(frozen=True)

@@ -28,11 +28,9 @@ FftError
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
-
-from fft_core.values import dataclass
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from math import isfinite
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -21,7 +21,6 @@ from fft_core.project.model import (
     SqlCheck,
     Unique,
 )
-from fft_core.values import dataclass
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -7,6 +7,7 @@ import threading
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -28,7 +29,6 @@ from fft_core.frames import from_arrow, to_arrow
 from fft_core.frames.ibis import IbisQuery, query_of, unbound_table
 from fft_core.names import Relation
 from fft_core.project.model import Home, Hook, Model, ModelHook, Project, PythonBody, SourceName, SqlCheck
-from fft_core.values import dataclass
 
 if TYPE_CHECKING:
     import pyarrow as pa

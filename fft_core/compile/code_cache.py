@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from fft_core.engines.spec.entry_points import installed_version
@@ -14,7 +14,6 @@ from fft_core.plan.fingerprint import VERSION, digest_of
 from fft_core.project.model import Model, Project, SqlBody
 from fft_core.project.profile.environment import is_secret
 from fft_core.project.read.cache_folder import ProjectCache
-from fft_core.values import dataclass
 from fft_core.version import VERSION as FFT_VERSION
 
 READING = 5  # increase it if the same SQL or Python gives another canonical form, or other uses

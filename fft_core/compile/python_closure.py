@@ -6,7 +6,7 @@ import ast
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import field
+from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.util import resolve_name
 from pathlib import Path
@@ -18,7 +18,6 @@ from fft_core.names import PYTHON_SUFFIX
 from fft_core.plan.python_names import IMPORTERS, Names
 from fft_core.project.model import Home
 from fft_core.project.read.python_file import MODEL_DECORATORS, decorator_name
-from fft_core.values import dataclass
 
 
 @dataclass(frozen=True)

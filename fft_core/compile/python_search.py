@@ -5,13 +5,13 @@ from __future__ import annotations
 import sys
 import sysconfig
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cached_property
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
 from fft_core.project.model import Home
 from fft_core.project.python.stand_ins import FORMER_NAMES
-from fft_core.values import dataclass
 
 _SUFFIXES = (".py", *EXTENSION_SUFFIXES, ".pyc")
 _INSTALLED = frozenset({"site-packages", "dist-packages"})

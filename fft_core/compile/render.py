@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -30,7 +30,6 @@ from fft_core.project.model import (
 )
 from fft_core.project.profile.environment import is_secret
 from fft_core.project.read.conditions import seen_by_code
-from fft_core.values import dataclass
 
 if TYPE_CHECKING:
     import jinja2

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Flag, auto
 from pathlib import Path
@@ -23,7 +23,6 @@ from fft_core.engines.spec.spelling import Spelling
 from fft_core.engines.trace import Trace
 from fft_core.names import Relation
 from fft_core.names.functions import Definition
-from fft_core.values import dataclass
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from fft_core.errors import MissingDriverError, ModelError
 from fft_core.frames.columns import said
 from fft_core.names import SYMBOL, Quoting, Relation
-from fft_core.values import dataclass
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import is_dataclass
+from dataclasses import dataclass, is_dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from fft_core.errors import ArtifactError
-from fft_core.values import dataclass
 
 TARGET = Path(".fastflowtransform") / "target"
 T = TypeVar("T")

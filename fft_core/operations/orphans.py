@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,6 @@ from fft_core.engines.protocol import RelationKind, Row, Session, Want
 from fft_core.errors import FftError
 from fft_core.names import Relation
 from fft_core.project.model import Project, python_view_table
-from fft_core.values import dataclass
 from fft_core.warehouse.records import TABLE, RecordedRelation, delete_recorded, read_rows, recorded_relations
 from fft_core.warehouse.warehouse import Warehouse
 

@@ -9,11 +9,10 @@ account, as they do for SQL.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 
 from fft_core.plan.fingerprint import NodeIdentity
 from fft_core.plan.records import BuildRecord
-from fft_core.values import dataclass
 
 QUERY = "its query"  # a key among the inputs of a fingerprint; no node can have this name
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from fft_core.plan.fingerprint import Fingerprint, NodeIdentity, fingerprint_of
 from fft_core.plan.reads import InputPlace, ReadByView
 from fft_core.plan.records import BuildRecord
-from fft_core.values import dataclass
 
 CacheMode: TypeAlias = Literal["off", "rw", "ro", "wo"]
 ReasonKind: TypeAlias = Literal[

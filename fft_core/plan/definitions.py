@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from fft_core.names.functions import Definition, KnownFunctions
 from fft_core.plan.fingerprint import NodeIdentity, digest_of
-from fft_core.values import dataclass
 
 _UNKNOWN = "which FFT does not know to be deterministic"
 

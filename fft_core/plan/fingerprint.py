@@ -5,12 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from fft_core.json_files.artifacts import plain
-from fft_core.values import dataclass
 
 VERSION = 2
 COLUMNS = "columns"  # of a stream: the declared types; older records have them in the digest of the code only

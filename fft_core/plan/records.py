@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
 
 from fft_core.plan.definitions import Definitions as Definitions
 from fft_core.plan.fingerprint import Fingerprint as Fingerprint  # exported for those who keep records
 from fft_core.plan.fingerprint import digest_of as digest_of
-from fft_core.values import dataclass
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from typing import Any
 
 from fft_core.json_files.artifacts import spelled
 from fft_core.project.model import Check, Outcome
-from fft_core.values import dataclass
 
 
 @dataclass(frozen=True)

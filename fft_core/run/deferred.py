@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 
 from fft_core.names import Relation
 from fft_core.plan.fingerprint import NodeIdentity
 from fft_core.plan.reads import InputPlace
 from fft_core.plan.records import Remembered
 from fft_core.project.model import SourceName
-from fft_core.values import dataclass
 
 
 @dataclass(frozen=True)

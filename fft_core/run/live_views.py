@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass
 from functools import cached_property
 
 from fft_core.project.model import Check, Project
 from fft_core.project.model.project import waiting_levels
-from fft_core.values import dataclass
 
 
 @dataclass(frozen=True)

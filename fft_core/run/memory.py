@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from fft_core.engines.late import LateSession
@@ -16,7 +16,6 @@ from fft_core.plan.records import BuildRecord, Published, Remembered
 from fft_core.project.model import Project, SourceName
 from fft_core.run.deferred import Deferred
 from fft_core.run.known_facts import facts_of
-from fft_core.values import dataclass
 from fft_core.warehouse.published import Facts, remembered
 from fft_core.warehouse.published import published_nodes as published_nodes
 from fft_core.warehouse.source_versions import source_version

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -12,7 +12,6 @@ from fft_core.errors import FftError
 from fft_core.names import Relation
 from fft_core.project.model import Model, Seed, Source
 from fft_core.run.results import CheckRunResult, HttpRunResult, NodeKind, NodeRunResult, RunError
-from fft_core.values import dataclass
 
 if TYPE_CHECKING:
     from fft_core.build.publish import BuildResult

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
@@ -14,7 +14,6 @@ from fft_core.json_files import write_json_file
 from fft_core.json_files.artifacts import Part, artifact_path, plain, read_json_file, spelled
 from fft_core.plan.decision import Reason, ReasonKind
 from fft_core.project.model import Outcome, Severity
-from fft_core.values import dataclass
 
 FILE = "run_results.json"
 SCHEMA = "fft.run_results/1"

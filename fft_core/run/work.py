@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from fft_core.plan.attached import sets_attachments
 from fft_core.plan.decision import Decision, Plan, Request
 from fft_core.project.model import Check, Model, Project
 from fft_core.run.results import NodeKind, NodeRunResult
-from fft_core.values import dataclass
 
 if TYPE_CHECKING:
     from fft_core.run.run import Run

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 from fft_core.engines.protocol import Row, Want
@@ -13,7 +13,6 @@ from fft_core.names import Relation
 from fft_core.names.functions import Definition
 from fft_core.plan.records import BuildRecord, Definitions, Published, Remembered
 from fft_core.project.model import Model, Seed
-from fft_core.values import dataclass
 from fft_core.warehouse.records import TABLE, read_rows, records_of
 from fft_core.warehouse.warehouse import Warehouse
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,7 +14,6 @@ from fft_core.engines.spec.spelling import CHANGED, TypeWord
 from fft_core.errors import StateError, StatementError
 from fft_core.names import Relation
 from fft_core.plan.records import BuildRecord, Fingerprint
-from fft_core.values import dataclass
 
 TABLE = "_ff_meta"
 MIGRATIONS_TABLE = "_ff_migrations"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
@@ -18,7 +18,6 @@ from fft_core.engines.spec.lexis import Lexis
 from fft_core.engines.spec.spelling import Spelling
 from fft_core.errors import MissingDriverError
 from fft_core.names import Relation
-from fft_core.values import dataclass
 
 if TYPE_CHECKING:
     from fft_core.engines.protocol import Session

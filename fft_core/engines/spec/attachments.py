@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Literal, TypeAlias
-
-from fft_core.values import dataclass
 
 AttachmentKind: TypeAlias = Literal["grant", "index", "constraint"]
 ConstraintType: TypeAlias = Literal["primary_key", "unique", "not_null", "check", "foreign_key"]

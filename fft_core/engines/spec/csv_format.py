@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-
-from fft_core.values import dataclass
 
 CSV_SUFFIXES = (".csv", ".tsv")
 

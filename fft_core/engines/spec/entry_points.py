@@ -11,11 +11,11 @@ import os
 import re
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 from fft_core.errors import EngineError
-from fft_core.values import dataclass
 
 _OURS = "fft."
 

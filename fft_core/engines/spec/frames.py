@@ -5,10 +5,10 @@ from __future__ import annotations
 import types
 import typing
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from fft_core.errors import ModelError, nearest
-from fft_core.values import dataclass
 
 
 @dataclass(frozen=True)

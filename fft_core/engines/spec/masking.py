@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import field
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from fft_core.errors import FftError, message_of
-from fft_core.values import dataclass
 
 MASK = "***"
 SHORTEST = 4  # characters; a shorter value is part of many unrelated texts

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from fft_core.errors import Location
-from fft_core.values import dataclass
 
 
 @dataclass(frozen=True)

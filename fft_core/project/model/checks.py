@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from fft_core.errors import Location
@@ -33,7 +33,6 @@ from fft_core.project.model.rules import (
     SumBetween,
     Unique,
 )
-from fft_core.values import dataclass
 
 Severity: TypeAlias = Literal["error", "warn"]
 Scope: TypeAlias = Literal["table", "delta"]

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias
 
 from fft_core.errors import Location
 from fft_core.project.model.nodes import SourceName
-from fft_core.values import dataclass
 
 Phase: TypeAlias = Literal["on_run_start", "on_run_end", "before_model", "after_model"]
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import ClassVar, Literal, TypeAlias
-
-from fft_core.values import dataclass
 
 IncrementalStrategy: TypeAlias = Literal["merge", "append", "delete_insert", "insert_overwrite"]
 SnapshotStrategy: TypeAlias = Literal["timestamp", "check"]

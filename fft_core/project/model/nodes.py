@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -14,7 +14,6 @@ from fft_core.engines.spec.layout import NO_LAYOUT, Layout, LayoutKey
 from fft_core.errors import Location
 from fft_core.project.model.materialization import Ephemeral, Keeps, Materialization, PublishMode, Table, View
 from fft_core.project.model.streams import StreamBody
-from fft_core.values import dataclass
 
 PACKAGES = "packages"  # prefix of the paths of packages' files, independent of the folder that they are installed in
 

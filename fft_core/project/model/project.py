@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -16,7 +16,6 @@ from fft_core.project.model.extras import Budgets, Hook
 from fft_core.project.model.graph import cycle_in, levels_of, reach_from, readers_of
 from fft_core.project.model.nodes import PACKAGES, Model, Naming, Node, Seed, Source, SourceName, SqlBody
 from fft_core.project.model.unit_test import UnitTest
-from fft_core.values import dataclass
 
 if TYPE_CHECKING:
     from fft_core.project.profile.profiles import Profiles

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import TypeAlias
 
 from fft_core.errors import Location
 from fft_core.project.model.nodes import SourceName
-from fft_core.values import dataclass
 
 RowOfCells: TypeAlias = Mapping[str, object]  # any value of YAML
 

@@ -7,7 +7,7 @@ import os
 import re
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from io import StringIO
 from pathlib import Path
@@ -18,9 +18,7 @@ from fft_core.engines.spec.registry import engine_names, spec_of, unknown_hint
 from fft_core.errors import EngineError, FftError, Location, Problem, ProfileError, nearest
 from fft_core.project.model.nodes import Naming
 from fft_core.project.profile.naming import KEY, naming_of, set_aside, template_in
-from fft_core.project.profile.simple_file import simple_file
 from fft_core.project.read.yaml_file import YamlFile, parse_yaml
-from fft_core.values import dataclass
 
 _log = logging.getLogger(__name__)
 DEFAULT_ENV = "dev"
@@ -341,11 +339,7 @@ def _is_of_others(key: object, value: object, known: list[str]) -> bool:
 
 
 def _profiles(root: Path, environment: Mapping[str, str]) -> YamlFile:
-    text = _text(root)
-    simple = simple_file(text, FILE, _env_of(environment))
-    if simple is not None:
-        return simple
-    file = parse_yaml(_render(text, root, environment), FILE)
+    file = parse_yaml(_render(_text(root), root, environment), FILE)
     if isinstance(file, Problem):
         raise _first([Problem(_unquoting(file.message), file.where, file.hint, code=file.code)])
     if not isinstance(file.content, dict):

@@ -5,9 +5,8 @@ from __future__ import annotations
 import ast
 import builtins
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from functools import cached_property
-
-from fft_core.values import dataclass
 
 _NOTHING_SAID = frozenset({"typing.Any", "builtins.object", "types.NoneType"})
 _UNIONS = frozenset({"typing.Optional", "typing.Union"})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -12,7 +12,6 @@ from fft_core.project.model import Model, Project
 from fft_core.project.read.cache_folder import ProjectCache
 from fft_core.project.read.files import find_package_files
 from fft_core.project.read.plain_pickle import is_whole, plain_bytes, plain_value
-from fft_core.values import dataclass
 from fft_core.version import VERSION
 
 FILE, DIGESTS, EDITS = "project.pickle", "digests.pickle", "edits.pickle"

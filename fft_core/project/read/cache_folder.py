@@ -7,10 +7,10 @@ import os
 import stat
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from fft_core.json_files import replace_file
-from fft_core.values import dataclass
 
 VARIABLE = "FFT_CACHE_DIR"
 _OWN = 0o600  # accessible to its owner only

@@ -6,13 +6,13 @@ import hashlib
 import logging
 import os
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from fft_core.errors import Location, Problem, ProjectError
 from fft_core.names import PYTHON_SUFFIX, SQL_SUFFIX
 from fft_core.project.model import Home
-from fft_core.values import dataclass
 
 GIT_PACKAGES = Path(".fastflowtransform") / "packages" / "git"
 INSTALLED = "installed.json"  # beside each installed git package: its pin

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar, overload
@@ -14,7 +14,6 @@ from fft_core.errors import Location, Problem
 from fft_core.names import model_name
 from fft_core.project.model import SourceName
 from fft_core.project.read.annotations import Annotation, AnnotationReader
-from fft_core.values import dataclass
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

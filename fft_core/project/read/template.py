@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 
 from fft_core.errors import Location, Problem
 from fft_core.project.model import Mentioned, SourceName
-from fft_core.values import dataclass
 
 
 @dataclass(frozen=True)

@@ -5,24 +5,37 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import yaml
+
 from fft_core.errors import Location, Problem, nearest
 from fft_core.names.numbers import read_number
-from fft_core.values import dataclass
 
 if TYPE_CHECKING:
-    import yaml
     from pydantic import TypeAdapter
 
 Key = str | int
 ANCHORS = "x-"  # the begin of ignored keys, as in other YAML formats
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _QUOTE = "Put it in quotes."
-_NUMBER = r"[-+]?[0-9_]*\.?[0-9_]*([eE][-+]?[0-9]+)?"
+_NUMBER = re.compile(r"[-+]?[0-9_]*\.?[0-9_]*([eE][-+]?[0-9]+)?")
+
+
+class _ExactLoader(_Loader):  # type: ignore[misc, valid-type]  # chosen when it runs
+    """A YAML loader that keeps all digits of numbers."""
+
+
+def _number(loader: Any, node: yaml.ScalarNode) -> object:
+    plain: object = loader.construct_yaml_float(node)
+    return read_number(node.value) if _NUMBER.fullmatch(node.value) else plain
+
+
+_ExactLoader.add_constructor("tag:yaml.org,2002:float", _number)
 
 
 @dataclass(frozen=True)
@@ -46,9 +59,7 @@ def parse_yaml(text: str, path: Path, *, keep_digits: bool = False) -> YamlFile 
 
     `keep_digits` returns a number with more digits than a double as `WrittenNumber`.
     """
-    import yaml  # slow: a profile in the usual form is read without it
-
-    loader = _loader(keep_digits=keep_digits)(text)
+    loader = (_ExactLoader if keep_digits else _Loader)(text)
     try:
         node = loader.get_single_node()
         content = loader.construct_document(node) if node else {}
@@ -69,27 +80,7 @@ def parse_yaml(text: str, path: Path, *, keep_digits: bool = False) -> YamlFile 
     return YamlFile(path, content, lines)
 
 
-@cache
-def _loader(*, keep_digits: bool) -> Any:  # Any: a class of PyYAML, whose stubs lack the faster one
-    """Return the class that loads YAML; with `keep_digits`, one that keeps all digits of numbers."""
-    import yaml
-
-    fastest: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    if not keep_digits:
-        return fastest
-    exact = type("ExactLoader", (fastest,), {})
-    exact.add_constructor("tag:yaml.org,2002:float", _number)  # type: ignore[attr-defined]
-    return exact
-
-
-def _number(loader: Any, node: yaml.ScalarNode) -> object:
-    plain: object = loader.construct_yaml_float(node)
-    return read_number(node.value) if re.fullmatch(_NUMBER, node.value) else plain
-
-
 def _lines(node: yaml.Node, keys: tuple[Key, ...]) -> Iterator[tuple[tuple[Key, ...], int]]:
-    import yaml
-
     yield keys, node.start_mark.line + 1
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
