@@ -39,6 +39,7 @@ class Look:
         remembered: The records, and the states of the relations.
         deferred: The nodes and sources that are read from another environment.
         rows: The rows of all records, as they were read.
+        builds: The number of builds that the run had noted by then.
         mark: The change mark of the database. If it is the same later, nothing was committed since the look; see
             `Versions.change_mark`.
     """
@@ -49,6 +50,7 @@ class Look:
     deferred: Deferred = field(default_factory=Deferred)
     mark: Hashable | None = None
     rows: Sequence[Row] = ()
+    builds: int = 0
 
 
 class Memory:
@@ -67,6 +69,8 @@ class Memory:
         self._lock = threading.Lock()
         self._number = 1
         self._look: Look | None = None
+        self._builds: dict[str, tuple[int, BuildRecord, Published]] = {}  # the last of each node, with its number
+        self._noted = 0
         self._source_versions: dict[str, str | None] = {}
         self._one_of_each_catalog: tuple[Relation, ...] | None = None
 
@@ -78,7 +82,7 @@ class Memory:
                 facts = facts_of(warehouse)
                 deferred, known = self._known(warehouse, facts)
                 openings = warehouse.engine.openings()
-                self._look = Look(self._number, openings, known, deferred, mark, facts.records)
+                self._look = Look(self._number, openings, known, deferred, mark, facts.records, self._noted)
             if self._deferral is not None:
                 warehouse.defer(self._look.deferred.relations)
             return self._look
@@ -93,12 +97,20 @@ class Memory:
         """Return whether it is certain that nothing has been committed since a look."""
         return look.mark is not None and look.mark == self._mark(warehouse)
 
+    def is_last(self, look: Look) -> bool:
+        """Return whether the warehouse has not been read, nor was to be read, again since a look."""
+        return look.number == self._number
+
     def again(self, look: Look) -> Look:
-        """Return a look with the builds since then. Raises OutdatedError if the warehouse has been read again."""
+        """Return a look with the builds of this run since then, even if the warehouse has been read again meanwhile."""
         with self._lock:
-            if self._look is None or self._look.number != look.number:
-                raise OutdatedError("the records were read again")
-            return self._look
+            if self._look is not None and self.is_last(look):
+                return self._look
+            known = look.remembered
+            for number, record, published in self._builds.values():
+                if number > look.builds:
+                    known = known.with_build(record, published)
+            return replace(look, remembered=known)
 
     def recall(self, warehouse: Warehouse) -> Remembered:
         """Return the records and states, with the builds of this run so far."""
@@ -129,6 +141,8 @@ class Memory:
     def note(self, record: BuildRecord, published: Published) -> BuildRecord | None:
         """Remember a build that this run has just published; return the former record of the node, if it is known."""
         with self._lock:
+            self._noted += 1
+            self._builds[record.node] = (self._noted, record, published)
             if self._look is None:
                 return None
             last = self._look.remembered.records.get(record.node)
@@ -141,9 +155,16 @@ class Memory:
             if self._look is not None:
                 self._look = replace(self._look, remembered=self._look.remembered.with_attached(node, attached))
 
-    def forget(self) -> None:
-        """Read the records and the versions of sources again at the next request for them."""
+    def forget(self, outdated: Look | None = None) -> None:
+        """Read the records and the versions of sources again at the next request for them.
+
+        Args:
+            outdated: The look that is known to be outdated. If it has been replaced by a later one, nothing is
+                forgotten: threads that outdate the looks of each other would never build anything.
+        """
         with self._lock:
+            if outdated is not None and not self.is_last(outdated):
+                return
             self._number += 1
             self._look = None
             self._source_versions.clear()

@@ -139,7 +139,8 @@ class Rebuilder:
     def refuse_outdated(self, warehouse: Warehouse, decision: Decision, look: Look) -> None:
         """Raise OutdatedError if another run has recorded the node, or one of its inputs, since that look."""
         now, engine = self.memory.again(look), warehouse.engine
-        is_alone = engine.capabilities.one_writer_process and engine.openings() == now.openings
+        is_same_opening = engine.capabilities.one_writer_process and engine.openings() == now.openings
+        is_alone = is_same_opening and self.memory.is_last(look)
         if is_alone or not self.request.records:  # own unrecorded builds look like those of others
             return
         names = sorted(reached_by_views(now.remembered, (decision.name, *decision.identity.inputs)))

@@ -226,7 +226,7 @@ def _build_or_reuse(turn: _Turn) -> BuildResult | ReuseResult:
             return with_hooks.after(_build(turn, decision, look, unreadable, batch))
         except OutdatedError as error:
             _log.info("%s, so the decision about %s is made again", error, node.name)
-            rebuilder.memory.forget()
+            rebuilder.memory.forget(look)
         except UnreadableViewError as error:
             if error.view in rebuilder.memory.recall(warehouse).published:
                 raise

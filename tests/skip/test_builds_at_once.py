@@ -8,6 +8,7 @@ from pathlib import Path
 
 from fft_process import start_process
 from skip_helpers import CSV, place
+from targets import Target
 
 from fft_core import Request
 from fft_core.build.publish import BuildResult
@@ -52,6 +53,20 @@ def test_two_commands_on_one_file_both_succeed(tmp_path: Path) -> None:
     assert [process.returncode for process in started] == [0, 0], ended
     assert not made.due()
     assert made.sql("select count(*), count(distinct node_name) from _ff_meta") == [(MODELS + 2, MODELS + 2)]
+
+
+def test_two_runs_of_threads_that_rebuild_all_come_to_an_end(tmp_path: Path, postgres_dsn: str) -> None:
+    """Each run finds builds of the other in the midst of its own, and its threads decide anew at once."""
+    models = {f"models/m{i}.ff.sql": "select i as id from generate_series(1, 500) as t(i)" for i in range(12)}
+    total = " union all ".join(f"select count(*) as n from {{{{ ref('m{i}') }}}}" for i in range(12))
+    with Target(postgres_dsn).profile() as profile:
+        made = place(tmp_path, {**models, "models/total.ff.sql": total, "profiles.yml": profile})
+        command = (sys.executable, "-m", "fft_cli", "build", made.root, "--rebuild", "--jobs", "8")
+        for _ in range(2):
+            started = [start_process(*command) for _ in range(2)]
+            ended = [process.communicate(timeout=60) for process in started]
+            assert [process.returncode for process in started] == [0, 0], ended
+        assert not made.due()
 
 
 def test_threads_that_apply_deltas_at_once_do_not_mix_them(tmp_path: Path) -> None:

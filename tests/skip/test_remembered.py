@@ -79,9 +79,43 @@ def test_a_decision_by_an_earlier_look_is_refused_though_another_thread_has_look
         later = rebuilder.memory.look(warehouse)
         decision = rebuilder.decide(warehouse, project.model("m"), look)
         assert decision.inputs == {"users": version}
-        with pytest.raises(OutdatedError, match="read again"):
+        with pytest.raises(OutdatedError, match="another run has built users"):
             rebuilder.refuse_outdated(warehouse, decision, look)
         rebuilder.refuse_outdated(warehouse, rebuilder.decide(warehouse, project.model("m"), later), later)
+
+
+def test_threads_do_not_outdate_the_looks_of_each_other(tmp_path: Path) -> None:
+    """Only what a decision depends on makes it outdated, and only the last look is forgotten: else none would build."""
+    files = {"seeds/users.csv": CSV, "models/m.ff.sql": "select id from {{ ref('users') }}"}
+    made = place(tmp_path, {**files, "models/other.ff.sql": "select 1 as id"})
+    assert not made.build().failed
+    with made.opened() as warehouse:
+        project = warehouse.project
+        rebuilder = Rebuilder(project, Identities(project, warehouse.compiler), Request(rebuild=("other",)))
+        look = rebuilder.memory.look(warehouse)
+        decision = rebuilder.decide(warehouse, project.model("other"), look)
+        build_seed(warehouse, project.seeds["users"])  # as another run may
+        rebuilder.memory.forget(look)  # as the thread does that builds `m`
+        rebuilder.refuse_outdated(warehouse, decision, look)
+        later = rebuilder.memory.look(warehouse)
+        rebuilder.memory.forget(look)  # as a slower thread does
+        assert rebuilder.memory.look(warehouse) is later
+        rebuilder.memory.forget(later)
+        assert rebuilder.memory.look(warehouse) is not later
+
+
+def test_an_outdated_look_knows_what_its_own_run_has_published_since(tmp_path: Path) -> None:
+    files = {"seeds/users.csv": CSV, "models/m.ff.sql": "select id from {{ ref('users') }}"}
+    made = place(tmp_path, files)
+    with made.opened() as warehouse:
+        project = warehouse.project
+        rebuilder = Rebuilder(project, Identities(project, warehouse.compiler), Request())
+        look = rebuilder.memory.look(warehouse)
+        build_or_reuse(warehouse, rebuilder, project.seeds["users"])
+        rebuilder.memory.forget(look)
+        known = rebuilder.memory.again(look).remembered
+        assert known.records["users"].stamp == read_records(warehouse.engine)["users"].stamp
+        assert "users" in known.published
 
 
 def test_a_look_knows_what_its_own_run_has_published_since(tmp_path: Path) -> None:
