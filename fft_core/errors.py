@@ -17,6 +17,7 @@ FftError
 │   ├── ConnectError        the database cannot be opened
 │   │   └── UnreachableError   the server does not answer; a retry can succeed
 │   ├── BusyError           another process holds the database; a retry can succeed
+│   │   └── SupersededError a former try of the same step has published meanwhile
 │   ├── MissingRelationError   an input does not exist in the database
 │   ├── LayoutError         a table cannot have the configured partitions or clusters
 │   └── StatementError      the database rejects a statement
@@ -295,6 +296,12 @@ class BusyError(EngineError):
 
     default_code = "FFT-605"
     can_retry = True
+
+
+class SupersededError(BusyError):
+    """A former try of the same step has published meanwhile: whether anything is left to do is to be decided again."""
+
+    default_code = "FFT-605"
 
 
 class MissingRelationError(EngineError):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -291,7 +293,7 @@ def _publish(build: _Build, rows: _Rows, hooks: RenderedHooks = NO_HOOKS) -> Bui
     relation = warehouse.relation(name)
     warehouse.ensure_schema(relation)
     attachments = NodeAttachments(warehouse, build.decision, rows.kind, task.existing)
-    with attachments.explained(), _staged(build, rows) as stage:
+    with attachments.explained(), _staged(build, rows, hooks) as stage:
         task.still_current()
         with hooks.explained("pre_hook"):
             stage.apply(hooks.before)
@@ -322,11 +324,21 @@ def _publish(build: _Build, rows: _Rows, hooks: RenderedHooks = NO_HOOKS) -> Bui
     return Built(result, record, exists, {view.name: view.results for view in staged}, detached)
 
 
-def _staged(build: _Build, rows: _Rows) -> AbstractContextManager[Stage]:
+def _staged(build: _Build, rows: _Rows, hooks: RenderedHooks) -> AbstractContextManager[Stage]:
     is_increment = rows.model is not None and build.decision.is_increment
+    if not hooks.before:  # else its rows may depend on what a hook does in this try
+        build.warehouse.engine.trace.attempt = attempt_of(build.task)
     start: Start = "published" if is_increment else "empty"
     existing = build.task.existing
     return staged(build.warehouse, build.decision, rows.kind, existing, backing=rows.backing, start=start)
+
+
+def attempt_of(task: BuildTask) -> str:
+    """Return the identifier of a build for `Trace.attempt`: its run, its node, its last build and what it reads."""
+    versions = sorted((name, version or "") for name, version in task.decision.inputs.items())
+    record = task.decision.record
+    told = [task.run_id, task.decision.name, versions, record and record.stamp]
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest() if task.run_id and task.is_recorded else ""
 
 
 def _seal(build: _Build, rows: _Rows, written: Written, record: BuildRecord, views: Sequence[JudgedView]) -> Seal:

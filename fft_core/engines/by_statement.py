@@ -95,6 +95,15 @@ class SwapByStatement:
         """
         return self.spelling.create_as(stage, kind, query, replaces=False)
 
+    def make(self, stage: Relation, kind: RelationKind, query: str, layout: Layout) -> tuple[Relation, Stats]:
+        """Create a stage, or a relation beside it.
+
+        Returns:
+            The relation, and the statistics of the statement. The relation is another one if a former try of the step
+            was still creating it, see `Trace.attempt`.
+        """
+        return stage, self.session.execute(self.staged(stage, kind, query, layout))
+
     def swapped(self, stage: Relation, relation: Relation, comment: str, layout: Layout) -> str:
         """Render the one statement that creates or replaces a table with the rows of a stage, and a comment."""
         query = self.spelling.select_all(stage)
@@ -123,6 +132,12 @@ class SwapByStatement:
         """Render the one statement that creates or replaces a view, with a comment."""
         return self.spelling.create_as(relation, kind, query, stamp=comment)
 
+    def await_former(self) -> None:
+        """Wait until a former try of the same step has changed the rows, if it is still doing so.
+
+        Called before the stamp is written. Raises SupersededError if a former try has changed them.
+        """
+
     def change_together(self, statements: Sequence[str]) -> None:
         """Run statements that change rows, but create or alter nothing: all become visible together, or none.
 
@@ -150,7 +165,6 @@ class _SwapStage(StagedRows):
     def write(self, query: str, written: str | None = None) -> tuple[tuple[ColumnType, ...], Stats]:
         self._query = query
         self._lay_out(query)
-        self._made.append(self.place)
         return super().write(query, written)
 
     def scratch(
@@ -175,7 +189,15 @@ class _SwapStage(StagedRows):
         return Sealed()
 
     def _create(self, query: str) -> Stats:
-        return self.session.execute(self._publisher.staged(self.place, self.order.kind, query, self._layout))
+        self._place, stats = self._make(self.place, self.order.kind, query, self._layout)
+        return stats
+
+    def _make(self, relation: Relation, kind: RelationKind, query: str, layout: Layout) -> tuple[Relation, Stats]:
+        self._made.append(relation)
+        made, stats = self._publisher.make(relation, kind, query, layout)
+        if made != relation:
+            self._made[-1] = made
+        return made, stats
 
     def _lay_out(self, query: str) -> None:
         """Name and type the columns of the layout as those of a query, which does not run yet. Raises LayoutError."""
@@ -183,10 +205,7 @@ class _SwapStage(StagedRows):
             self._layout = self.order.layout.for_columns(self.session.columns(query))
 
     def _beside(self, query: str, kind: RelationKind, layout: Layout = NO_LAYOUT) -> Relation:
-        relation = self.order.relation.named(swap_name(self.order.relation.name))
-        self._made.append(relation)
-        self.session.execute(self._publisher.staged(relation, kind, query, layout))
-        return relation
+        return self._make(self.order.relation.named(swap_name(self.order.relation.name)), kind, query, layout)[0]
 
     def _replace(self, order: Order, query: str, comment: str) -> None:
         self._make_room(order)
@@ -246,6 +265,8 @@ class _ChangeStage(_SwapStage):
 
     def publish(self, seal: Seal) -> Sealed:
         relation, statements = self.order.relation, self._statements()
+        if statements:
+            self._publisher.await_former()
         after = [statement for spelled in seal.after for statement in spelled()]
         # one statement then publishes rows and stamp; after a crash before it, the record has another stamp
         is_recorded_first = statements is None and not after

@@ -199,7 +199,8 @@ class Hooks:
                 warehouse.compiler.call_hook(hook, context)
                 return
             warehouse.ensure_schema(warehouse.relation("any"))
-            with closing(warehouse.session()) as own, own.engine.turn(), own.engine.trace.about(f"hook {hook.name}"):
+            told = (f"hook {hook.name}", self._run_id)
+            with closing(warehouse.session()) as own, own.engine.turn(), own.engine.trace.about(*told):
                 engine = own.engine
                 used = engine.spelling.use_schema(warehouse.relation("any"))
                 if used is not None:

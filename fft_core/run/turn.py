@@ -16,7 +16,7 @@ from fft_core.build.rows import how_to_get
 from fft_core.checks.results import CheckFailedError, CheckResult, are_settled, measures_of
 from fft_core.checks.run import run_checks
 from fft_core.compile.identity import Identities
-from fft_core.errors import FftError, MissingRelationError
+from fft_core.errors import FftError, MissingRelationError, SupersededError
 from fft_core.http.stats import collecting
 from fft_core.plan.attached import attachments_are_due
 from fft_core.plan.decision import Decision, Reason, Request
@@ -83,7 +83,7 @@ def build_or_reuse(
     """
     failed = True
     try:
-        with warehouse.engine.turn(), warehouse.engine.trace.about(node.name), collecting() as http:
+        with warehouse.engine.turn(), warehouse.engine.trace.about(node.name, run_id), collecting() as http:
             with keeping_failures(warehouse):
                 turn = _Turn(warehouse, rebuilder, node, run_id, Clock.begun(warehouse), hooks, polled)
                 is_stream = isinstance(node, Model) and isinstance(node.body, StreamBody)
@@ -224,7 +224,7 @@ def _build_or_reuse(turn: _Turn) -> BuildResult | ReuseResult:
             rebuilder.refuse_outdated(warehouse, decision, look)
             with_hooks.before()
             return with_hooks.after(_build(turn, decision, look, unreadable, batch))
-        except OutdatedError as error:
+        except (OutdatedError, SupersededError) as error:
             _log.info("%s, so the decision about %s is made again", error, node.name)
             rebuilder.memory.forget(look)
         except UnreadableViewError as error:

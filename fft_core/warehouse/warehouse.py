@@ -62,7 +62,7 @@ class Warehouse:
         self._elsewhere = elsewhere or {}
         self.compiler = self._shared.compiler
         self.masker = self._shared.masker
-        engine.trace.mask = self.masker
+        engine.trace.mask, engine.trace.project = self.masker, project.name
         self.naming = Naming(self.relation, engine.spelling)
 
     @classmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import textwrap
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
@@ -9,18 +10,36 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fft_process import start_process
 from targets import Target
 
-from fft_core import Run, load_project
+from fft_core import Request, Run, load_project
 from fft_core.engines.protocol import Seal, Session, Want, open_session
 from fft_core.engines.spec.layout import Layout
 from fft_core.engines.spec.registry import spec_of
 from fft_core.errors import ConnectError, EngineError, MissingRelationError, StatementError, UnreachableError
 from fft_core.names import Relation
+from fft_core.project.model import Project
 from fft_core.testing.shop import Shop
 from fft_core.warehouse.source_versions import source_version
 
 pytestmark = pytest.mark.usefixtures("bigquery_server")
+KILLED_IN_ITS_QUERY = """
+import os, sys, threading
+from google.cloud import bigquery
+from fft_core import Run, load_project
+
+send = bigquery.Client.query
+
+def query(client, sql, **options):
+    if "held until" in sql or "held_until" in sql and sql.startswith("begin transaction"):
+        threading.Timer(0.5, os._exit, [9]).start()
+    return send(client, sql, **options)
+
+bigquery.Client.query = query
+with Run(load_project(sys.argv[1])) as run:
+    run.build(run.project.models[sys.argv[2]], run_id="the run")
+"""
 ORDERS = "select 1 as id, 'a' as customer, 10 as amount union all select 2, 'b', 5 union all select 3, 'a', 7"
 
 
@@ -86,12 +105,61 @@ def test_a_statement_tells_its_rows_and_its_job(session: Session) -> None:
     assert (deleted.job or "").startswith("fft_")
 
 
-def test_a_job_has_the_labels_of_its_node(session: Session) -> None:
+def test_a_job_has_the_labels_of_its_node_and_run(session: Session) -> None:
     """The emulator does not keep them."""
-    assert session.jobs.labels() == {"fft": "1"}  # type: ignore[attr-defined]
-    with session.trace.about("Users.by day" + 60 * "x"):
-        labels = session.jobs.labels()  # type: ignore[attr-defined]
-    assert labels == {"fft": "1", "fft_node": f"users_by_day{51 * 'x'}"}
+    jobs, trace = session.jobs, session.trace  # type: ignore[attr-defined]
+    assert jobs.labels() == {"fft": "1"}
+    trace.project = "My shop"
+    with trace.about("Users.by day" + 60 * "x", "3F2A-1"):
+        labels = jobs.labels()
+    told = {"fft_project": "my_shop", "fft_node": f"users_by_day{51 * 'x'}", "fft_run": "3f2a-1"}
+    assert labels == {"fft": "1", **told}
+    assert jobs.labels() == {"fft": "1", "fft_project": "my_shop"}
+
+
+def test_a_retried_step_waits_for_the_job_of_the_former_try(shop: Shop, session: Session) -> None:
+    """Our launcher stands in for the service: jobs go on without their client, and an id is used once."""
+    shop.write({"models/slow.ff.sql": "select 7 as id, 'held until it is asked for' as note"})
+    project = shop.load()
+    kill_in_query(project, "slow")
+    with shop.opened() as run:
+        run.build(project.models["slow"], run_id="the run")
+        engine = run.sessions.of_thread().engine
+        assert engine.names_beside(engine.relation("slow"), "_ff_swap_") == []
+    assert shop.fetch("select id from {}", "slow") == [(7,)]
+    assert len(jobs_of(session, "held until")) == 1
+    shop.write({"models/slow.ff.sql": "select 8 as id"})
+    for run_id in ("the run", "another run", "another run"):  # a job that has ended is not waited for
+        with shop.opened(Request(rebuild=("slow",))) as run:
+            run.build(run.project.models["slow"], run_id=run_id)
+        assert shop.fetch("select id from {}", "slow") == [(8,)]
+
+
+def test_a_retried_step_appends_no_rows_that_the_former_try_still_appends(shop: Shop, session: Session) -> None:
+    name = "held_until_asked_for"
+    text = "{{ config(materialized='incremental', strategy='append') }} select id from {{ ref('rows') }}"
+    shop.write({f"models/{name}.ff.sql": f"{text} {{% if is_incremental() %}}where id > 2{{% endif %}}"})
+    shop.write({"seeds/rows.csv": "id\n1\n2\n"})
+    shop.build()
+    shop.write({"seeds/rows.csv": "id\n1\n2\n3\n4\n"})
+    shop.build("rows")
+    kill_in_query(shop.load(), name)
+    with shop.opened() as run:
+        run.build(run.project.models[name], run_id="the run")
+    assert sorted(shop.fetch("select id from {}", name)) == [(1,), (2,), (3,), (4,)]
+    assert shop.build() == set()
+
+
+def kill_in_query(project: Project, model: str) -> None:
+    killed = start_process(sys.executable, "-c", KILLED_IN_ITS_QUERY, project.root, model)
+    errors = killed.communicate(timeout=60)[1]
+    assert killed.returncode == 9, errors
+
+
+def jobs_of(session: Session, words: str) -> list[str]:
+    """The ids of the jobs that have created a stage by a query with some words; the emulator writes it anew."""
+    client = session.connection.client  # type: ignore[attr-defined]
+    return [job.job_id for job in client.list_jobs() if words in job.query and "_ff_swap_" in job.query]
 
 
 def test_values_come_back_as_they_are(session: Session) -> None:

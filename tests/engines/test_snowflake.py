@@ -88,6 +88,25 @@ def test_a_statement_tells_its_rows_and_its_query_id(session: Session) -> None:
     assert deleted.job not in (None, created.job)
 
 
+def test_statements_have_the_tag_of_their_model_and_run(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The emulator does not keep tags: what the connector is given is compared."""
+    from snowflake.connector.cursor import SnowflakeCursor
+
+    sent, execute = [], SnowflakeCursor.execute
+
+    def noted(cursor: Any, *args: Any, **options: Any) -> Any:
+        sent.append(options["_statement_params"])
+        return execute(cursor, *args, **options)
+
+    monkeypatch.setattr(SnowflakeCursor, "execute", noted)
+    session.trace.project = ""
+    session.execute("select 1")
+    session.trace.project = "shop"
+    with session.trace.about("orders", "run-1"):
+        session.execute("select 2")
+    assert sent == [{}, {"QUERY_TAG": '{"fft": {"project": "shop", "node": "orders", "run": "run-1"}}'}]
+
+
 def test_values_come_back_as_they_are(session: Session) -> None:
     import pyarrow as pa
 

@@ -9,7 +9,7 @@ from fft_core.engines.bigquery.layout import configured
 from fft_core.engines.bigquery.spelling import SPELLING
 from fft_core.engines.by_statement import SwapByStatement
 from fft_core.engines.leftovers import swap_name
-from fft_core.engines.protocol import ColumnType, RelationKind
+from fft_core.engines.protocol import ColumnType, RelationKind, Stats
 from fft_core.engines.spec.layout import Layout
 from fft_core.names import Relation
 
@@ -34,6 +34,9 @@ class BigQueryPublisher(SwapByStatement):
         configured(layout)  # raises before the query runs
         return SPELLING.create_expiring(stage, kind, query)
 
+    def make(self, stage: Relation, kind: RelationKind, query: str, layout: Layout) -> tuple[Relation, Stats]:
+        return self._bigquery.jobs.create_once(stage, self.staged(stage, kind, query, layout), query)
+
     def swap(self, stage: Relation, relation: Relation, comment: str, layout: Layout) -> bool:
         """Write a stage to a table, with the partitions and clusters that are configured.
 
@@ -56,6 +59,9 @@ class BigQueryPublisher(SwapByStatement):
     def signature(self, stage: Relation, kind: RelationKind, columns: Sequence[ColumnType]) -> str:
         return self._bigquery.signature(stage)
 
+    def await_former(self) -> None:
+        self._bigquery.jobs.await_change()
+
     def change_together(self, statements: Sequence[str]) -> None:
         """Run statements as one script; BigQuery rolls its transaction back if a statement fails."""
-        self.session.execute(SPELLING.in_transaction(statements))
+        self._bigquery.jobs.change_once(SPELLING.in_transaction(statements))

@@ -14,7 +14,7 @@ from fft_core.engines.bigquery import SPEC, catalog, namespace
 from fft_core.engines.bigquery.connecting import Connection, opened
 from fft_core.engines.bigquery.estimates import BigQueryEstimates
 from fft_core.engines.bigquery.frames import BigQueryFrames
-from fft_core.engines.bigquery.jobs import Jobs
+from fft_core.engines.bigquery.jobs import Jobs, statistics
 from fft_core.engines.bigquery.layout import TableLayout, published
 from fft_core.engines.bigquery.native import BigFrames
 from fft_core.engines.bigquery.places import BigQueryPlaces
@@ -64,8 +64,7 @@ class BigQuerySession(BaseSession):
         self._temporary: dict[Relation, RelationKind] = {}
 
     def execute(self, sql: str) -> Stats:
-        job = self.jobs.query(sql, lambda job: job)
-        return Stats(job.num_dml_affected_rows, job.total_bytes_processed, job.job_id)
+        return self.jobs.query(sql, statistics)
 
     def fetch(self, sql: str) -> list[Row]:
         return self.jobs.read(sql, lambda rows: [tuple(row.values()) for row in rows])

@@ -178,7 +178,8 @@ class SparkEngineSession(BaseSession):
             raise EngineError("the statement was interrupted", code="FFT-604")
         with self.explained(sql):
             if not self._sessions.is_remote:
-                self.spark.sparkContext.setJobGroup(self._tag, self.trace.node or "fft", interruptOnCancel=True)
+                told = ", ".join(f"{name} {value}" for name, value in self.trace.labels().items())
+                self.spark.sparkContext.setJobGroup(self._tag, told or "fft", interruptOnCancel=True)
             yield self.spark.sql(sql)
 
     @contextmanager

@@ -35,6 +35,7 @@ _SESSION: Mapping[str, Any] = {  # Any: a value that the connector accepts
     "WEEK_START": 0,
     "WEEK_OF_YEAR_POLICY": 0,
     "AUTOCOMMIT": True,
+    "ABORT_DETACHED_QUERY": True,  # what nobody waits for any more ends after five minutes
     "ERROR_ON_NONDETERMINISTIC_MERGE": True,
     "ERROR_ON_NONDETERMINISTIC_UPDATE": True,
     "QUERY_TAG": json.dumps({"fft": {"version": VERSION}}),

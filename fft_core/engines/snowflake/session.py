@@ -147,9 +147,9 @@ class SnowflakeSession(BaseSession):
             yield cursor
 
     def _tag(self) -> dict[str, str]:
-        """Return the query's tag with the model's name, to find the costs of models in the query history."""
-        tag = {"fft": {"node": self.trace.node}} if self.trace.node else None
-        return {"QUERY_TAG": json.dumps(tag)} if tag else {}
+        """Return the query's tag with project, model and run, to find the costs of models in the query history."""
+        labels = self.trace.labels()
+        return {"QUERY_TAG": json.dumps({"fft": labels})} if labels else {}
 
     def _is_there(self, schema: Relation) -> bool:
         place = f"{SPELLING.quoted(schema.catalog)}." if schema.catalog else ""

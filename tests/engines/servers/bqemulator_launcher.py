@@ -15,7 +15,7 @@ import sys
 import threading
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextvars import ContextVar
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -41,6 +41,8 @@ from bqemulator.jobs.error_mapper import translate_runtime_error  # noqa: E402
 Body = dict[str, Any]
 Message = MutableMapping[str, Any]
 _JOBS = re.compile(r"^/bigquery/v2/projects/[^/]+/(jobs|queries)$")
+_JOB = re.compile(r"^/bigquery/v2/projects/[^/]+/(jobs|queries)/([^/]+)$")
+_HELD = re.compile("'held until it is asked for'|^begin transaction;.*held_until_asked_for", re.DOTALL)
 _CANCEL = re.compile(r"^/bigquery/v2/projects/[^/]+/jobs/([^/]+)/cancel$")
 _NAME = r"`([^`]+)`\.`([^`]+)`\.`([^`]+)`"
 _TEXT = r"'((?:[^'\\]|\\.)*)'"
@@ -56,7 +58,21 @@ _job: ContextVar[str] = ContextVar("job", default="")
 _sent: ContextVar[str] = ContextVar("sent", default="")  # the statement, before names get their dataset
 _running: dict[str, Any] = {}  # the cursor of each query that runs
 _cancelled: set[str] = set()
+_sent_jobs: dict[str, Sent] = {}
 _seen: dict[tuple[str, str, str], tuple[Any, int]] = {}  # a hash of a table's rows, and when it was another one
+
+
+@dataclass
+class Sent:
+    """A job that the service has been sent. It goes on if the client is gone, and nobody can start it again.
+
+    What `_HELD` matches is in the service's queue until somebody asks for the state of its job.
+    """
+
+    answer: Body  # while it has not ended
+    labels: Body
+    is_asked_for: asyncio.Event
+    has_ended: asyncio.Event
 
 
 class Stopped(InvalidQueryError):  # type: ignore[misc]
@@ -413,6 +429,9 @@ class Mended:
         if scope["type"] == "http" and "_SESSION" in scope["path"]:
             scope["path"] = scope["path"].replace("_SESSION", "bf_session")
             scope["raw_path"] = scope["path"].encode()
+        if scope["type"] == "http" and scope["method"] == "GET" and (found := _JOB.match(scope["path"])):
+            await self._known(scope, receive, send, found[1], _sent_jobs.get(found[2]))
+            return
         if scope["type"] != "http" or scope["method"] != "POST":
             await self._app(scope, receive, send)
             return
@@ -428,14 +447,60 @@ class Mended:
     async def _job(self, scope: Any, receive: Any, send: Any, kind: str) -> None:
         project = scope["path"].split("/")[4]
         body = asked(await received(scope, receive), kind)
-        _job.set(str((body.get("jobReference") or {}).get("jobId", "")))
+        job = str((body.get("jobReference") or {}).get("jobId", ""))
+        _job.set(job)
+        if kind == "jobs" and job in _sent_jobs:
+            said = f"Already Exists: Job {project}:{job}"
+            await answered(send, 409, {"error": {"code": 409, "message": said, "errors": [{"reason": "duplicate"}]}})
+            return
         _sent.set(str(((body.get("configuration") or {}).get("query") or {}).get("query", "")).strip())
         place = with_destination(body, self._ctx, project) if kind == "jobs" else None
         raw = json.dumps(body).encode()
         kept = [(k, v) for k, v in scope["headers"] if k not in (b"content-length", b"content-encoding")]
         scope["headers"] = [*kept, (b"content-length", str(len(raw)).encode())]
         answer = Answer(send, lambda said: changed_answer(said, kind, place, project))
-        await self._app(scope, once(raw, receive), answer)
+        if kind != "jobs" or not job:
+            await self._app(scope, once(raw, receive), answer)
+            return
+        _sent_jobs[job] = sent = begun(project, job, body)
+        try:
+            if _HELD.search(_sent.get()):
+                await asyncio.wait_for(sent.is_asked_for.wait(), 60)
+            await self._app(scope, once(raw, receive), answer)
+        finally:
+            sent.has_ended.set()
+
+    async def _known(self, scope: Any, receive: Any, send: Any, kind: str, job: Sent | None) -> None:
+        """Answer what is asked of a job: its state at once, its result when it has ended."""
+        if job is None:
+            await self._app(scope, receive, send)
+        elif kind == "jobs" and not job.has_ended.is_set():
+            await answered(send, 200, job.answer)
+            job.is_asked_for.set()
+        else:
+            await job.has_ended.wait()
+            await self._app(scope, receive, Answer(send, lambda said: (200, with_labels(said, job.labels))))
+
+
+def begun(project: str, job: str, body: Body) -> Sent:
+    configuration: Body = body.get("configuration") or {}
+    reference = {"projectId": project, "jobId": job, "location": (body.get("jobReference") or {}).get("location", "US")}
+    state = {"status": {"state": "PENDING"}, "statistics": {}, "configuration": configuration}
+    answer = {"kind": "bigquery#job", "id": f"{project}:{job}", "jobReference": reference, **state}
+    return Sent(answer, configuration.get("labels") or {}, asyncio.Event(), asyncio.Event())
+
+
+def with_labels(body: Body, labels: Body) -> Body:
+    if labels and "configuration" in body:
+        body["configuration"]["labels"] = labels
+    return body
+
+
+async def answered(send: Any, status: int, body: Body) -> None:
+    raw = json.dumps(body).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(raw)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": raw})
 
 
 def asked(raw: bytes, kind: str) -> Body:
