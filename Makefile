@@ -60,7 +60,7 @@ test: lint types
 
 # The property tests and kill tests with many more examples; FFT_SWEEP_SEED=1 tries others
 sweep: $(READY)
-	@FFT_SWEEP=5 $(BIN)/pytest -n auto tests/checks tests/skip tests/increments tests/selection tests/engines tests/spelling tests/streaming tests/serve
+	@FFT_SWEEP=5 $(BIN)/pytest -n auto tests/checks tests/skip tests/increments tests/selection tests/engines tests/spelling tests/streaming tests/serve tests/environments tests/dagster/test_dagster_versions.py
 
 bench: $(READY)
 	@$(BIN)/python benchmarks/bench.py --write docs/concepts/benchmarks.md

@@ -30,8 +30,8 @@ FILES: Mapping[str, str] = {
     "models/louder.ff.sql": "{{ config(materialized='view') }} select id, name || '!' as name from {{ ref('users') }}",
     "models/ends.ff.sql": "select id, name from {{ ref('louder') }}",
 }
-# Schemas that have to be quoted, and names that two files share. Two files of different names are the easier case.
-KINDS = ("file of the same name", "second schema", "postgres", *(("second file",) if FACTOR > 1 else ()))
+# Names that two files share, and schemas that have to be quoted. The easier cases are tried in sweeps.
+KINDS = ("file of the same name", "postgres", *(("second schema", "second file") if FACTOR > 1 else ()))
 
 
 @dataclass

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -147,8 +147,9 @@ class SqliteSession(BaseSession):
             yield
             self.execute("commit")
         except BaseException:
-            if self._connection.in_transaction:
-                self._connection.execute("rollback")
+            while self._connection.in_transaction:
+                with suppress(sqlite3.OperationalError):  # an interruption may hit the rollback as well
+                    self._connection.execute("rollback")
             raise
 
     def execute_many(self, sql: str, rows: Sequence[Row]) -> None:
