@@ -17,7 +17,7 @@ FftError
 │   ├── ConnectError        the database cannot be opened
 │   │   └── UnreachableError   the server does not answer; a retry can succeed
 │   ├── BusyError           another process holds the database; a retry can succeed
-│   │   └── SupersededError a former try of the same step has published meanwhile
+│   │   └── SupersededError an earlier attempt of the same step has published meanwhile
 │   ├── MissingRelationError   an input does not exist in the database
 │   ├── LayoutError         a table cannot have the configured partitions or clusters
 │   └── StatementError      the database rejects a statement
@@ -299,7 +299,7 @@ class BusyError(EngineError):
 
 
 class SupersededError(BusyError):
-    """A former try of the same step has published meanwhile: whether anything is left to do is to be decided again."""
+    """An earlier attempt of the same step has published meanwhile, so the node has to be decided again."""
 
     default_code = "FFT-605"
 

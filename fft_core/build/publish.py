@@ -326,7 +326,7 @@ def _publish(build: _Build, rows: _Rows, hooks: RenderedHooks = NO_HOOKS) -> Bui
 
 def _staged(build: _Build, rows: _Rows, hooks: RenderedHooks) -> AbstractContextManager[Stage]:
     is_increment = rows.model is not None and build.decision.is_increment
-    if not hooks.before:  # else its rows may depend on what a hook does in this try
+    if not hooks.before:  # else its rows may depend on what a hook does in this attempt
         build.warehouse.engine.trace.attempt = attempt_of(build.task)
     start: Start = "published" if is_increment else "empty"
     existing = build.task.existing

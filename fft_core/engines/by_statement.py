@@ -99,8 +99,8 @@ class SwapByStatement:
         """Create a stage, or a relation beside it.
 
         Returns:
-            The relation, and the statistics of the statement. The relation is another one if a former try of the step
-            was still creating it, see `Trace.attempt`.
+            The relation, and the statistics of the statement. The relation is another one if an earlier attempt of the
+            step was still creating it, see `Trace.attempt`.
         """
         return stage, self.session.execute(self.staged(stage, kind, query, layout))
 
@@ -132,10 +132,10 @@ class SwapByStatement:
         """Render the one statement that creates or replaces a view, with a comment."""
         return self.spelling.create_as(relation, kind, query, stamp=comment)
 
-    def await_former(self) -> None:
-        """Wait until a former try of the same step has changed the rows, if it is still doing so.
+    def await_earlier(self) -> None:
+        """Wait until an earlier attempt of the same step has changed the rows, if it is still doing so.
 
-        Called before the stamp is written. Raises SupersededError if a former try has changed them.
+        Called before the stamp is written. Raises SupersededError if an earlier attempt has changed them.
         """
 
     def change_together(self, statements: Sequence[str]) -> None:
@@ -266,7 +266,7 @@ class _ChangeStage(_SwapStage):
     def publish(self, seal: Seal) -> Sealed:
         relation, statements = self.order.relation, self._statements()
         if statements:
-            self._publisher.await_former()
+            self._publisher.await_earlier()
         after = [statement for spelled in seal.after for statement in spelled()]
         # one statement then publishes rows and stamp; after a crash before it, the record has another stamp
         is_recorded_first = statements is None and not after

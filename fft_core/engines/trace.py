@@ -19,8 +19,8 @@ class Trace:
         node: The model, seed or source that the statements run for.
         project: The name of the project.
         run: The id of the run; empty outside of a run.
-        attempt: An identifier of the work of a step, equal if the step is tried again with the same inputs. A
-            warehouse whose jobs outlive their client finds the job of the former try by it. Empty if unknown.
+        attempt: An identifier of the work of a step, equal if the step is retried with the same inputs. A
+            warehouse whose jobs outlive their client finds the job of the earlier attempt by it. Empty if unknown.
         mask: Removes secrets from the text for the log.
     """
 

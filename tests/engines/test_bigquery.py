@@ -117,7 +117,7 @@ def test_a_job_has_the_labels_of_its_node_and_run(session: Session) -> None:
     assert jobs.labels() == {"fft": "1", "fft_project": "my_shop"}
 
 
-def test_a_retried_step_waits_for_the_job_of_the_former_try(shop: Shop, session: Session) -> None:
+def test_a_retried_step_waits_for_the_job_of_the_earlier_attempt(shop: Shop, session: Session) -> None:
     """Our launcher stands in for the service: jobs go on without their client, and an id is used once."""
     shop.write({"models/slow.ff.sql": "select 7 as id, 'held until it is asked for' as note"})
     project = shop.load()
@@ -135,7 +135,7 @@ def test_a_retried_step_waits_for_the_job_of_the_former_try(shop: Shop, session:
         assert shop.fetch("select id from {}", "slow") == [(8,)]
 
 
-def test_a_retried_step_appends_no_rows_that_the_former_try_still_appends(shop: Shop, session: Session) -> None:
+def test_a_retried_step_appends_no_rows_that_the_earlier_attempt_still_appends(shop: Shop, session: Session) -> None:
     name = "held_until_asked_for"
     text = "{{ config(materialized='incremental', strategy='append') }} select id from {{ ref('rows') }}"
     shop.write({f"models/{name}.ff.sql": f"{text} {{% if is_incremental() %}}where id > 2{{% endif %}}"})

@@ -47,7 +47,7 @@ class Jobs:
         return self.started(sql, self._sending(sql, self.labels()), use)
 
     def create_once(self, stage: Relation, sql: str, query: str) -> tuple[Relation, Stats]:
-        """Create a relation, unless a former try of the same step is still doing so: its job is waited for then.
+        """Create a relation, unless an earlier attempt of the same step is still doing so: its job is waited for then.
 
         A job outlives its client. Its id follows from `Trace.attempt` and the query, and the service starts no second
         job with an id. Source of the behaviour: https://cloud.google.com/bigquery/docs/running-jobs#generate-jobid
@@ -55,7 +55,7 @@ class Jobs:
         Args:
             stage: The relation.
             sql: The statement that creates it.
-            query: Its rows, in a text that is equal in each try.
+            query: Its rows, in a text that is equal in each attempt.
 
         Returns:
             The relation that was created, and the statistics of its job.
@@ -71,10 +71,10 @@ class Jobs:
         return stage if made == mine else stage.named(made), statistics(job)
 
     def await_change(self) -> None:
-        """Wait for the script of a former try of this step that changes and records its rows.
+        """Wait for the script of an earlier attempt of this step that changes and records its rows.
 
         Raises:
-            SupersededError: a former try has changed them.
+            SupersededError: an earlier attempt has changed them.
         """
         if not self._trace().attempt:
             return
@@ -86,10 +86,10 @@ class Jobs:
                 self._refuse_changed(job)
 
     def change_once(self, sql: str) -> None:
-        """Run a script that changes and records the rows of a step, unless a former try of the step has begun to.
+        """Run a script that changes and records the rows of a step, unless an earlier attempt of the step has begun to.
 
         Raises:
-            SupersededError: a former try has changed them.
+            SupersededError: an earlier attempt has changed them.
         """
         send = self._sending(sql, self.labels())
 
@@ -174,14 +174,14 @@ class Jobs:
                 self._trace().ended(sql, started)
 
     def _refuse_changed(self, job: Any) -> None:
-        """Wait for the end of a former try's job. Raise SupersededError unless it has failed, which changes no row."""
+        """Wait for a job of an earlier attempt. Raise SupersededError unless it has failed, which changes no row."""
         try:
             job.result(retry=self._connection.retry)
         except FAULTS:
             if job.error_result is None:  # the request has failed, not the job
                 raise
             return
-        raise SupersededError("a former try of this step has just changed the rows", hint="Run it again.")
+        raise SupersededError("an earlier attempt of this step has just changed the rows", hint="Run it again.")
 
     def _names(self, what: str) -> Iterator[str]:
         """Return the ids of the jobs that may do something in the step that the session is about."""

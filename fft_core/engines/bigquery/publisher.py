@@ -59,7 +59,7 @@ class BigQueryPublisher(SwapByStatement):
     def signature(self, stage: Relation, kind: RelationKind, columns: Sequence[ColumnType]) -> str:
         return self._bigquery.signature(stage)
 
-    def await_former(self) -> None:
+    def await_earlier(self) -> None:
         self._bigquery.jobs.await_change()
 
     def change_together(self, statements: Sequence[str]) -> None:
