@@ -12,7 +12,8 @@ from sweeps import only_in_sweeps
 ABSENT = ("uuid", "infinity")
 TYPES = {
     ("bigint", "bigint"): 0,
-    ("bigint", "integer"): 1,
+    ("bigint", "integer"): 0,  # whole numbers of frames are stored as bigint
+    ("int", "integer"): 1,
     ("decimal(9, 2)", "decimal(9, 2)"): 0,
     ("decimal(9, 3)", "decimal(9, 2)"): 1,
     ("string", "varchar"): 0,
