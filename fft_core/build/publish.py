@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -326,19 +324,10 @@ def _publish(build: _Build, rows: _Rows, hooks: RenderedHooks = NO_HOOKS) -> Bui
 
 def _staged(build: _Build, rows: _Rows, hooks: RenderedHooks) -> AbstractContextManager[Stage]:
     is_increment = rows.model is not None and build.decision.is_increment
-    if not hooks.before:  # else its rows may depend on what a hook does in this attempt
-        build.warehouse.engine.trace.attempt = attempt_of(build.task)
     start: Start = "published" if is_increment else "empty"
+    run = build.task.run_id if build.task.is_recorded and not hooks.before else None  # rows may depend on a hook
     existing = build.task.existing
-    return staged(build.warehouse, build.decision, rows.kind, existing, backing=rows.backing, start=start)
-
-
-def attempt_of(task: BuildTask) -> str:
-    """Return the identifier of a build for `Trace.attempt`: its run, its node, its last build and what it reads."""
-    versions = sorted((name, version or "") for name, version in task.decision.inputs.items())
-    record = task.decision.record
-    told = [task.run_id, task.decision.name, versions, record and record.stamp]
-    return hashlib.sha256(json.dumps(told).encode()).hexdigest() if task.run_id and task.is_recorded else ""
+    return staged(build.warehouse, build.decision, rows.kind, existing, backing=rows.backing, start=start, run=run)
 
 
 def _seal(build: _Build, rows: _Rows, written: Written, record: BuildRecord, views: Sequence[JudgedView]) -> Seal:

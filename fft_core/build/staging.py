@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -26,6 +27,7 @@ def staged(
     *,
     backing: Relation | None = None,
     start: Start = "empty",
+    run: str | None = None,
 ) -> Iterator[Stage]:
     """Open a stage of the relation of a node, or of the backing table with the rows that a view shows.
 
@@ -36,10 +38,12 @@ def staged(
         existing: The relation that is published now; None if none is.
         backing: The table that stores the rows, if the relation is a view of it.
         start: The rows with which the stage begins.
+        run: The id of the run, if a retry of the build in that run would make the same rows; see `Trace.attempt`.
 
     Raises:
         LayoutError: the table cannot have its layout.
     """
+    warehouse.engine.trace.attempt = _attempt(decision, run) if run else ""
     node, relation = warehouse.project.node(decision.name), warehouse.relation(decision.name)
     layout = table_layout(warehouse.engine, node, changed_layout(decision))
     place, view = (relation, None) if backing is None else (backing, relation)
@@ -49,6 +53,12 @@ def staged(
     )
     with explained_layout(node), stage as opened:
         yield opened
+
+
+def _attempt(decision: Decision, run: str) -> str:
+    """Return the identifier of a build: its run, its node, its last build and the versions of its inputs."""
+    record = decision.record
+    return json.dumps([run, decision.name, dict(decision.inputs), record and record.stamp], sort_keys=True)
 
 
 def table_layout(engine: Session, node: Node, changed: Collection[str] = ()) -> Layout:

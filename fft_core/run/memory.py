@@ -98,7 +98,7 @@ class Memory:
         return look.mark is not None and look.mark == self._mark(warehouse)
 
     def is_last(self, look: Look) -> bool:
-        """Return whether the warehouse has not been read, nor was to be read, again since a look."""
+        """Return whether a look is still the last one: it has not been forgotten."""
         return look.number == self._number
 
     def again(self, look: Look) -> Look:

@@ -14,6 +14,7 @@ from targets import Target
 from test_each_check import BEFORE, CASES, ELSEWHERE, PLACE, judge
 
 from fft_core.checks.run import run_checks
+from fft_core.engines.duckdb.spelling import SPELLING
 from fft_core.engines.protocol import Session, open_session
 from fft_core.errors import StatementError
 from fft_core.names import Relation
@@ -40,10 +41,6 @@ def load(engine: Session, relation: Relation, query: str) -> None:
         engine.execute(engine.spelling.drop(relation, "table"))
     with engine.frames.query(frame) as sql:
         engine.execute(engine.spelling.create_as(relation, "table", sql, replaces=False))
-
-
-def literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
 
 
 def fill(engine: Session, rows: str, kind: str, where: str = "1 = 1") -> None:
@@ -87,7 +84,7 @@ def each_case_passes_and_fails(engine: Session, monkeypatch: pytest.MonkeyPatch,
 def patterns_find_what_they_find_elsewhere(engine: Session) -> None:
     made_of = {r"^[ab]+$": "ab", r"\.(?:\d+)$": "x.12", r"'\\": "it's a '\\", "b.c": "b\nc"}
     for pattern, text in made_of.items():
-        load(engine, engine.relation("p"), f"select unnest([{literal(text)}, 'none of them']) as x")
+        load(engine, engine.relation("p"), f"select unnest([{SPELLING.text(text)}, 'none of them']) as x")
         check = Check("c", "p", "matches_regex", MatchesRegex("x", pattern), PLACE)
         columns = engine.columns(engine.spelling.select_all(engine.relation("p")))
         (result,) = run_checks(engine, engine.relation("p"), columns, [check], lambda _: engine.relation("p")).results

@@ -127,7 +127,9 @@ def test_a_retried_step_waits_for_the_job_of_the_earlier_attempt(shop: Shop, ses
         engine = run.sessions.of_thread().engine
         assert engine.names_beside(engine.relation("slow"), "_ff_swap_") == []
     assert shop.fetch("select id from {}", "slow") == [(7,)]
-    assert len(jobs_of(session, "held until")) == 1
+    (job,) = jobs_of(session, "held until")
+    labels = session.connection.client.get_job(job).labels  # type: ignore[attr-defined]
+    assert (labels["fft_project"], labels["fft_node"], labels["fft_run"]) == (project.name, "slow", "the_run")
     shop.write({"models/slow.ff.sql": "select 8 as id"})
     for run_id in ("the run", "another run", "another run"):  # a job that has ended is not waited for
         with shop.opened(Request(rebuild=("slow",))) as run:

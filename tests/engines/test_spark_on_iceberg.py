@@ -79,19 +79,8 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 @only_in_sweeps
 def test_the_contract(environment: dict[str, str], tmp_path: Path) -> None:
     file = HERE / "contract_on_iceberg.py"
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        "-n",
-        "0",
-        "--tb=short",
-        "--maxfail=5",
-        str(file),
-    ]
+    options = ["-q", "-p", "no:cacheprovider", "-n", "0", "--tb=short", "--maxfail=5"]
+    command = [sys.executable, "-m", "pytest", *options, str(file)]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=3600, check=False)
     assert done.returncode == 0, done.stdout[-8000:]
     assert " passed" in done.stdout
