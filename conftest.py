@@ -90,6 +90,14 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     return (os.cpu_count() or 1) + 1
 
 
+@pytest.fixture(autouse=True)
+def _without_dagster_duckdb() -> None:
+    """Let no test that imported dagster_duckdb slow down the others: while it is loaded, FFT closes its DuckDB file
+    after each turn, and opens it again for the next one.
+    """
+    sys.modules.pop("dagster_duckdb", None)
+
+
 @pytest.fixture(scope="session")
 def postgres_dsn() -> Iterator[str]:
     with running_server() as dsn:

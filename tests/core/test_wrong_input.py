@@ -17,6 +17,7 @@ from fft_core.project.profile.profiles import load_environment, load_profile
 from fft_core.run.turn import build_seed
 
 ONE = {"models/one.ff.sql": "select 1 as x"}
+ONE_KEY = "\n    hint: Put both under one key, or remove one: YAML keeps only the last."
 TWO_LINES = "name: shop\nversion: '1'\n"
 
 
@@ -152,6 +153,27 @@ CASES: Mapping[str, tuple[Files, str]] = {
     "YAML that is not a mapping": (
         {**ONE, "project.yml": "- name: shop\n"},
         "project.yml:1: the file must be a mapping [FFT-106]",
+    ),
+    "two lists of tests of a model": (
+        {
+            **ONE,
+            "models/schema.yml": (
+                "version: 2\nmodels:\n  - name: one\n    tests:\n      - unique: {column: a}\n    columns: []\n"
+                "    'tests':\n      - not_null: {column: a}\n"
+            ),
+        },
+        f"models/schema.yml:7: invalid YAML: duplicate key 'tests', first on line 4 [FFT-104]{ONE_KEY}",
+    ),
+    "a key that is the same number twice": (
+        {**ONE, "sources.yml": "crm:\n  1: {}\n  0x1: {}\n"},
+        f"sources.yml:3: invalid YAML: duplicate key '0x1', first on line 2 [FFT-104]{ONE_KEY}",
+    ),
+    "a number in a list of names in config()": (
+        {
+            **ONE,
+            "models/one.ff.sql": "{{ config(materialized='incremental', unique_key=['id', 3]) }}\nselect 1 as id\n",
+        },
+        "models/one.ff.sql:1: config(): unique_key.1 must be text [FFT-106]\n    hint: Put it in quotes.",
     ),
     "YAML that contains itself": (
         {**ONE, "sources.yml": "crm: &crm {users: *crm}\n"},
@@ -875,6 +897,14 @@ def test_loading_reports_a_profile_and_a_project_problem_in_one_error(tmp_path: 
     with pytest.raises(ProjectError) as caught:
         loaded(tmp_path, {"profiles.yml": "", "models/one.ff.sql": "{{ ref('x') }}"})
     assert len(caught.value.problems) == 2
+
+
+def test_two_profiles_of_one_name_are_one_problem(tmp_path: Path) -> None:
+    one = "dev:\n  engine: duckdb\n  duckdb: {path: %s}\n"
+    write_project(tmp_path, {**ONE, "profiles.yml": (one + one) % ("a.db", "b.db")})
+    with pytest.raises(ProjectError) as caught:
+        load_project(tmp_path, environment={})
+    assert str(caught.value) == f"profiles.yml:4: invalid YAML: duplicate key 'dev', first on line 1 [FFT-104]{ONE_KEY}"
 
 
 def test_a_line_of_an_env_file_that_is_none_is_skipped_and_named(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import dagster_duckdb
 import duckdb
 import pandas as pd
 import pytest
@@ -20,6 +21,11 @@ from fft_core.run.turn import build_model
 from fft_dagster import FftDuckDBResource, build_definitions
 
 HAS_PANDAS_MANAGER = importlib.util.find_spec("dagster_duckdb_pandas") is not None
+
+
+@pytest.fixture(autouse=True)
+def _with_dagster_duckdb(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "dagster_duckdb", dagster_duckdb)
 
 
 @pytest.fixture

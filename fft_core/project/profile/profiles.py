@@ -388,7 +388,7 @@ def _render(text: str, root: Path, environment: Mapping[str, str]) -> str:
 
 def _unquoting(message: str) -> str:
     """Remove quoted text of the file from a message, as it may be part of a password; names of variables stay."""
-    is_about_a_name = re.search(r"'\w+' is undefined|argument|filter|test named", message)
+    is_about_a_name = re.search(r"'\w+' is undefined|duplicate key|argument|filter|test named", message)
     return message if is_about_a_name else re.sub(r"(['\"]).{3,}\1", "...", message)
 
 

@@ -15,7 +15,7 @@ from fft_core.project.read.plain_pickle import is_whole, plain_bytes, plain_valu
 from fft_core.version import VERSION
 
 FILE, DIGESTS, EDITS = "project.pickle", "digests.pickle", "edits.pickle"
-FORMAT = 31  # increase it if the types of a project change
+FORMAT = 32  # increase it if the types of a project change
 
 
 def cached_project(root: Path, key: str) -> Project | None:

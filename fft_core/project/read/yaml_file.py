@@ -23,6 +23,7 @@ Key = str | int
 ANCHORS = "x-"  # the begin of ignored keys, as in other YAML formats
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _QUOTE = "Put it in quotes."
+_MERGE = "tag:yaml.org,2002:merge"
 _NUMBER = re.compile(r"[-+]?[0-9_]*\.?[0-9_]*([eE][-+]?[0-9]+)?")
 
 
@@ -62,6 +63,14 @@ def parse_yaml(text: str, path: Path, *, keep_digits: bool = False) -> YamlFile 
     loader = (_ExactLoader if keep_digits else _Loader)(text)
     try:
         node = loader.get_single_node()
+        if node and (repeated := next(_repeated_keys(node, loader, set()), None)):
+            key, first = repeated
+            return Problem(
+                f"invalid YAML: duplicate key {key.value!r}, first on line {first.start_mark.line + 1}",
+                Location(path, key.start_mark.line + 1),
+                "Put both under one key, or remove one: YAML keeps only the last.",
+                code="FFT-104",
+            )
         content = loader.construct_document(node) if node else {}
         lines = dict(_lines(node, ())) if node else {}
     except yaml.MarkedYAMLError as error:
@@ -78,6 +87,26 @@ def parse_yaml(text: str, path: Path, *, keep_digits: bool = False) -> YamlFile 
     if isinstance(content, dict):
         content = {key: value for key, value in content.items() if not str(key).startswith(ANCHORS)}
     return YamlFile(path, content, lines)
+
+
+def _repeated_keys(
+    node: yaml.Node, loader: Any, seen: set[yaml.Node]
+) -> Iterator[tuple[yaml.ScalarNode, yaml.ScalarNode]]:
+    """Return the keys that a mapping has more than once, each with the first of its kind. Merge keys may repeat."""
+    if node in seen:  # an alias
+        return
+    seen.add(node)
+    if isinstance(node, yaml.MappingNode):
+        firsts: dict[object, yaml.ScalarNode] = {}
+        for key, value in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.tag != _MERGE:
+                first = firsts.setdefault(loader.construct_object(key), key)
+                if first is not key:
+                    yield key, first
+            yield from _repeated_keys(value, loader, seen)
+    elif isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            yield from _repeated_keys(item, loader, seen)
 
 
 def _lines(node: yaml.Node, keys: tuple[Key, ...]) -> Iterator[tuple[tuple[Key, ...], int]]:
@@ -194,7 +223,8 @@ def _problem(
             hint = nearest(str(complaint["input"]), known) or f"Known: {', '.join(known)}"
             return Problem(f"{name}: unknown value {complaint['input']!r}", where, hint, code="FFT-106")
         case "string_type" if isinstance(complaint["input"], bool | int | float | date):
-            return Problem(f"{name} must be text, but YAML reads it as another type", where, _QUOTE, code="FFT-106")
+            read_as = ", but YAML reads it as another type" if file.path.suffix in (".yml", ".yaml") else ""
+            return Problem(f"{name} must be text{read_as}", where, _QUOTE, code="FFT-106")
         case "union_tag_not_found":
             return Problem(f"missing key {complaint['ctx']['discriminator']} in {name}", where, code="FFT-105")
         case _:
