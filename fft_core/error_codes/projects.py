@@ -33,8 +33,8 @@ PROJECTS = (
     ErrorCode(
         104,
         "invalid YAML",
-        "The file is not valid YAML. Common reasons are wrong indentation, and an unquoted text that starts with "
-        "`{`, `*`, `&` or `@`.",
+        "The file is not valid YAML. Common reasons are wrong indentation, an unquoted text that starts with "
+        "`{`, `*`, `&` or `@`, and a key that a mapping has twice.",
         "Correct the line that the message names. Put texts with special characters in quotes.",
     ),
     ErrorCode(
