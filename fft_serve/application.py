@@ -23,7 +23,7 @@ from fft_core.version import VERSION
 from fft_serve.auth.gate import Gate
 from fft_serve.auth.subject import Subject
 from fft_serve.metrics import Metrics
-from fft_serve.middleware import Around
+from fft_serve.middleware import FAILED, Around, Guard
 from fft_serve.problems import ProblemError, problem_response
 from fft_serve.settings import ServeSettings, misspelled, project_variables, read_settings
 from fft_serve.slots import Slots
@@ -109,6 +109,7 @@ def make_app(
     add_routes(api, service)
     add_build_routes(api, service)
     add_document_routes(api, service)
+    api.add_middleware(Guard, body_bytes=settings.body_kb * 1024)
     if settings.cors_origins:
         own = ("Data-Version", "Built-At", "Run-Id", "Next", "Withheld", "Count")
         exposed = ["ETag", "Last-Modified", "Link", "Location", "Retry-After", *(f"X-FFT-{name}" for name in own)]
@@ -119,7 +120,7 @@ def make_app(
             allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "If-None-Match", "Last-Event-ID"],
             expose_headers=exposed,
         )
-    api.add_middleware(Around, metrics=service.metrics, body_bytes=settings.body_kb * 1024)
+    api.add_middleware(Around, metrics=service.metrics)  # the last one is the outermost
     return api
 
 
@@ -145,17 +146,9 @@ def _add_errors(api: FastAPI) -> None:
     async def of_core(request: Request, error: Exception) -> Response:
         assert isinstance(error, FftError)
         logging.getLogger(__name__).error("%s: %s", request.url.path, error)
-        return problem_response(ProblemError("internal", "the request failed: the server's log says why"), request)
+        return problem_response(ProblemError("internal", FAILED), request)
 
-    async def unexpected(request: Request, error: Exception) -> Response:
-        return problem_response(ProblemError("internal", "the request failed: the server's log says why"), request)
-
-    handlers: Mapping[Any, Any] = {
-        ProblemError: problem,
-        HTTPException: of_starlette,
-        FftError: of_core,
-        Exception: unexpected,
-    }
+    handlers: Mapping[Any, Any] = {ProblemError: problem, HTTPException: of_starlette, FftError: of_core}
     for kind, handler in handlers.items():
         api.add_exception_handler(kind, handler)
 

@@ -75,6 +75,19 @@ def test_pages_of_allowed_origins_may_ask_without_tokens(shop: Served) -> None:
     assert status(everybody, ROWS, {"Origin": "https://elsewhere.example"}) == 403
 
 
+def test_pages_of_allowed_origins_can_read_every_error(shop: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    api = client(shop, {"CORS_ORIGINS": "https://dash.example"})
+    monkeypatch.setattr("fft_serve.application.Service.whole", lambda self: 1 / 0)  # as an error in FFT itself would
+    asked = {"Origin": "https://dash.example"}
+    failed = api.get("/plan", headers=asked)
+    large = api.post("/builds", json={"select": "x" * 100_000}, headers=asked)
+    assert [(a.status_code, a.json()["code"]) for a in (failed, large)] == [(500, "internal"), (413, "too_large")]
+    for answer in (failed, large):
+        assert answer.headers["access-control-allow-origin"] == "https://dash.example"
+        assert answer.headers["x-content-type-options"] == "nosniff"
+    assert 'status="500"' in api.get("/metrics").text
+
+
 def test_a_bad_token_is_never_no_token(shop: Served) -> None:
     api = client(shop)
     for header in ("Bearer x", "Bearer ", "Basic abc", "Bearer fft_000000000000_" + "a" * 43, "Bearer a.b.c", "x", ""):
