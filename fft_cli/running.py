@@ -14,6 +14,7 @@ from fft_cli.plan import print_plan
 from fft_cli.run_options import Output, RunOptions
 from fft_cli.terminal import echo
 from fft_core import Model, Plan, Project, Run
+from fft_core.json_files.artifacts import make_target
 from fft_core.run.known_facts import keep_facts
 from fft_core.run.report import FAILED, Report, remember
 from fft_core.run.work import Todo
@@ -106,7 +107,11 @@ def run(call: Call, todo: Todo, afterwards: Callable[[Report], None] = lambda re
         call: The call.
         todo: The work.
         afterwards: Writes further files on request.
+
+    Raises:
+        ArtifactError: the files cannot be written; nothing has run.
     """
+    make_target(call.project.root)
     report = Report()
     for result in todo.reused:
         report.results[result.name] = result

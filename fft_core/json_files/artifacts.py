@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, is_dataclass
 from datetime import UTC, datetime
@@ -33,6 +35,19 @@ def artifact_path(root: Path, name: str) -> Path:
     'shop/.fastflowtransform/target/manifest.json'
     """
     return root / TARGET / name
+
+
+def make_target(root: Path) -> None:
+    """Make the folder of a project's artifacts. Raises ArtifactError if files cannot be written there."""
+    folder = root / TARGET
+    reason = os.strerror(errno.EACCES)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = error.strerror or str(error)
+    if not (folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)):
+        hint = "The results of each run are kept there. If the project is read-only, mount a folder there."
+        raise ArtifactError(f"cannot write files into {folder}: {reason}", hint=hint, code="FFT-711")
 
 
 def read_json_file(path: Path, schema: str, *, hint: str) -> Part:

@@ -70,7 +70,9 @@ def instance_home(root: Path) -> Path:
         _write(home / "dagster.yaml", text)
         _write(home / QUIET_FILE, text + _NO_CAPTURE)
     except OSError as error:
-        raise FftError(f"the history of runs cannot be kept in {home}: {error.strerror}", code="FFT-902") from error
+        hint = "Set DAGSTER_HOME to a folder that can be written."
+        message = f"the history of runs cannot be kept in {home}: {error.strerror}"
+        raise FftError(message, hint=hint, code="FFT-902") from error
     return home
 
 

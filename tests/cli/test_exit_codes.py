@@ -66,6 +66,21 @@ def test_1_where_the_history_cannot_be_kept(tmp_path: Path) -> None:
     assert f"the history of runs cannot be kept in {root}/.fastflowtransform/dagster: File exists" in no_folder.err
 
 
+def test_1_before_anything_runs_where_its_results_cannot_be_kept(tmp_path: Path) -> None:
+    root, home = write(shop(tmp_path / "shop"), {".fastflowtransform": "a file"}), write(tmp_path / "home", {})
+    write(home, {"dagster.yaml": "telemetry: {enabled: false}\n"})
+    built = installed_fft("build", root, DAGSTER_HOME=str(home))
+    assert (built.code, built.err.splitlines()) == (
+        1,
+        [
+            f"error: cannot write files into {root}/.fastflowtransform/target: Not a directory [FFT-711]",
+            "    hint: The results of each run are kept there. If the project is read-only, mount a folder there.",
+        ],
+    )
+    with duckdb.connect(str(root / "dev.duckdb")) as connection:
+        assert connection.sql("select table_name from duckdb_tables()").fetchall() == [("crm_users",)]  # its source
+
+
 def test_1_for_a_missing_driver(tmp_path: Path) -> None:
     root = shop(tmp_path / "shop")
     write(tmp_path, {"broken/duckdb.py": "raise ModuleNotFoundError('No module named duckdb', name='duckdb')"})
