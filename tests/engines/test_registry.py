@@ -5,8 +5,11 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import logging
+import os
+import pwd
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -219,6 +222,21 @@ def test_of_a_package_that_is_installed_twice_the_first_counts(folder: Path, mon
     install(folder / "later", "toy_engine", "toy = nowhere:SPEC", version="0.9")
     monkeypatch.setattr(sys, "path", [*sys.path, str(folder / "later")])
     assert spec_of("toy").title == "Toy"
+
+
+@pytest.mark.skipif(not hasattr(os, "seteuid"), reason="Windows has other permissions")
+def test_a_folder_of_packages_that_may_not_be_read_is_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the standard library's zip file is where a service runs with the Python of another user."""
+    with tempfile.TemporaryDirectory() as place:
+        Path(place).chmod(0)
+        monkeypatch.setattr(sys, "path", [*sys.path, f"{place}/python.zip"])
+        user = os.geteuid()
+        os.seteuid(user or pwd.getpwnam("nobody").pw_uid)  # root may read everything
+        try:
+            assert isinstance(declared(registry.GROUP), dict)
+        finally:
+            os.seteuid(user)
+            Path(place).chmod(0o700)
 
 
 def test_finders_of_others_are_asked_through_the_standard_library(

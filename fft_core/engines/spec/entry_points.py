@@ -89,11 +89,18 @@ def _metadata(path: tuple[str, ...]) -> Iterator[tuple[str, str, str]]:
         yield from _by_importlib()
         return
     for folder in path:
-        if Path(folder or ".").is_file():  # a zip file
+        if _is_file(Path(folder)):  # a zip file
             yield from _by_importlib()
             return
     for folder in dict.fromkeys(path):
         yield from _in_folder(folder or ".")
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except PermissionError:  # one of its folders cannot be read: Python's import skips it, too
+        return False
 
 
 def _is_path_finder(finder: object) -> bool:
