@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from copy import deepcopy
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from pydantic import BaseModel
 
 from fft_core.project.read.yaml_file import YamlFile, shaped
+from fft_core.project.shapes import dbt_keys
 from fft_core.project.shapes.checks import CheckUnion, RelationshipsShape
 from fft_core.project.shapes.model_config import IncrementalShape, ModelConfigShape, ServeShape, SnapshotShape
 from fft_core.project.shapes.packages import DependencyShape, LockedShape, LockShape, ManifestShape, PackageShape
@@ -128,3 +130,14 @@ def test_an_unknown_key_is_named_with_the_known_ones(
     name = ".".join(map(str, place)) or "the file"
     problems = [problem for problem in found if problem.message == f"unknown key 'qqqqqq' in {name}"]
     assert [problem.hint for problem in problems] == [f"Known keys: {known}"]  # other members of a union may complain
+
+
+def test_what_takes_the_place_of_a_key_that_only_dbt_has() -> None:
+    for key, hint in dbt_keys.HINTS.items():
+        found = shaped(ModelConfigShape, {key: 1}, YamlFile(Path("models/a.ff.sql"), {}))
+        assert [(problem.message, problem.hint) for problem in found] == [(f"unknown key {key!r} in the file", hint)]
+    (problem,) = shaped(ProjectShape, {"name": "shop", "version": "1", "meta": {}}, YamlFile(Path("project.yml"), {}))
+    assert problem.hint != dbt_keys.HINTS["meta"]
+    named = {name for hint in dbt_keys.HINTS.values() for name in re.findall(r"`([a-z_]+)`", hint)}
+    known = {field.alias or name for name, field in ModelConfigShape.model_fields.items()}
+    assert named <= known | {"column_types", "meta"}

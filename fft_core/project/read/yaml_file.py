@@ -183,6 +183,7 @@ def _adapter(shape: Any) -> TypeAdapter[Any]:
 def _problem(
     complaint: Any, shape: Any, content: object, file: YamlFile, at: tuple[Key, ...], also: Sequence[str]
 ) -> Problem:
+    from fft_core.project.shapes.dbt_keys import hint_for_dbt
     from fft_core.project.shapes.shape import known_keys
 
     keys, _ = _keys_in(content, complaint["loc"])
@@ -196,7 +197,7 @@ def _problem(
             return Problem(
                 f"unknown key {key!r} in {parent}",
                 where,
-                nearest(key, known) or f"Known keys: {', '.join(known)}",
+                hint_for_dbt(key, known) or nearest(key, known) or f"Known keys: {', '.join(known)}",
                 code="FFT-101",
             )
         case "missing":
