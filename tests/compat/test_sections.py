@@ -63,7 +63,6 @@ CONFIG: Files = {  # section 5.1: config()
         models:
           incremental:
             fct_inc.ff: {unique_key: id, incremental: {enabled: true, updated_at_column: updated_at}}
-            fct_inc.ff: {unique_key: id, incremental: {enabled: true, updated_at_column: updated_at}}
             not_there: {unique_key: id}
           storage: {fct_inc: {path: x, format: delta}}
         seeds: {storage: {}}
