@@ -26,6 +26,21 @@ TARGET = Target(None, "databricks_spark", json.loads(os.environ["FFT_TEST_ICEBER
 STEP = 7  # of some 130 statements
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _locks_of_the_metastore() -> None:
+    """Make the tables for locks of Hive, under which Iceberg commits: Hive makes them for its own tests alone.
+
+    Without these locks, of two commits to one table at the same time one is lost.
+    """
+    given: Mapping[str, Any] = TARGET.given or {}
+    session: Any = open_session(TARGET.engine, {**given, "database": "default"})
+    hive = session.spark._jvm.org.apache.hadoop.hive
+    conf, url = hive.conf.HiveConf(), "javax.jdo.option.ConnectionURL"
+    conf.set(url, given["extra_conf"][f"spark.hadoop.{url}"])
+    hive.metastore.txn.TxnDbUtil.prepDb(conf)
+    session.close()
+
+
 class TestSparkOnIceberg(EngineContract):
     engine = TARGET.engine
     levels = dict.fromkeys(LEVELS, Full())

