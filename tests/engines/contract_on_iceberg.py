@@ -73,6 +73,20 @@ def test_partitions_by_time_spans_and_a_table_of_iceberg_in_a_profile_of_parquet
             session.close()
 
 
+def test_a_view_of_which_less_is_left_shows_its_new_rows() -> None:
+    with TARGET.settings() as settings:
+        session = open_session(TARGET.engine, settings)
+        place = session.relation("seen")
+        session.create_schema(place)
+        for query, rows in (("select 1 as id where false", []), ("select 1 as id", [(1,)]), ("select 2 as id", [(2,)])):
+            with session.turn(), session.publisher.stage(place, "view") as stage:
+                columns, _ = stage.write(query)
+                stage.publish(Seal("a1", columns))
+            assert session.fetch(session.spelling.select_all(place)) == rows
+            assert session.inspect([place], Want.STAMP)[place].stamp == "a1"
+        session.close()
+
+
 def test_a_build_may_end_after_each_of_its_statements(tmp_path: Path) -> None:
     with TARGET.profile() as profile:
         made = place(tmp_path / "project", {"profiles.yml": profile})
