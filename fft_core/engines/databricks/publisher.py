@@ -64,10 +64,10 @@ class SparkPublisher(SwapByStatement):
         return True
 
     def replace(self, relation: Relation, kind: RelationKind, query: str, comment: str) -> None:
-        """Create or replace a view; one that still has the query of before is created anew: readers miss it meanwhile.
+        """Create or replace a view; one that then still has its old query is dropped and created.
 
-        Iceberg stores views in the session catalog of Hive, and replaces their text there only in its own files; Spark
-        reads that of Hive (apache/iceberg#15490).
+        For Iceberg's session catalog on Hive: it replaces the query in its own files alone, and Spark reads the text
+        in Hive (apache/iceberg#15490).
         """
         super().replace(relation, kind, query, comment)
         found = information_in(self._spark.fetch, self._own, relation, relation.name)
