@@ -23,7 +23,7 @@ from fft_core.engines.spec.layout import Layout, Partition
 from fft_core.testing import LEVELS, EngineContract
 
 TARGET = Target(None, "databricks_spark", json.loads(os.environ["FFT_TEST_ICEBERG"]))
-STEP = 7  # of some 130 statements
+STEP = 7  # of some 50 statements
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -181,7 +181,7 @@ class SparkEngineSession(BaseSession):
             yield self.spark.sql(sql)
 
     def _label_jobs(self) -> None:
-        """Let the next jobs say for what they work: by tags with Spark Connect, else by their description."""
+        """Let the next jobs tell their project, node and run: by tags with Spark Connect, else by their description."""
         labels = self.trace.labels()
         if not self._sessions.is_remote:
             told = ", ".join(f"{name} {value}" for name, value in labels.items())
