@@ -66,12 +66,17 @@ def spark_home() -> Path:
     return packages_of("spark", REQUIREMENTS) / "pyspark"
 
 
+def without_spark() -> Mapping[str, str]:
+    """Return the variables of this process without those that the client of Spark Connect sets for its children."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("SPARK_", "PYSPARK_"))}
+
+
 @contextmanager
 def classic_spark() -> Iterator[Mapping[str, str]]:
     """Give the variables of a process that starts a Spark of its own. Raises UnavailableError."""
     java, home = java_home(), spark_home()
     given = {"PYTHONPATH": str(home.parent), "SPARK_HOME": str(home), "SPARK_LOCAL_IP": "127.0.0.1"}
-    yield given | ({"JAVA_HOME": str(java)} if java else {})
+    yield {**without_spark(), **given} | ({"JAVA_HOME": str(java)} if java else {})
 
 
 @contextmanager

@@ -289,7 +289,7 @@ def test_spark_keeps_the_clusters_in_the_statement_for_delta(session: Session) -
     session.execute(delta.replace(" using delta ", " using parquet "))
     shown = [row[0] for row in session.fetch(f"describe table extended {place.sql(session.spelling)}")]
     begin = shown.index("# Clustering Information") + 2
-    assert shown[begin : begin + 3] == ["id", "a`b", ""]
+    assert shown[begin : begin + 3] == ["id", "`a``b`", ""]
 
 
 def test_an_increment_of_a_partitioned_table_of_parquet(shop: Shop) -> None:

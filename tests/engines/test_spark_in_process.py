@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -15,9 +14,8 @@ ROOT, HERE = Path(__file__).parents[2], Path(__file__).parent
 
 
 def test_a_job_says_for_which_project_node_and_run_it_works(tmp_path: Path) -> None:
-    with or_skipped(classic_spark()) as given:
+    with or_skipped(classic_spark()) as environment:
         command = [sys.executable, str(HERE / "labels_on_spark.py"), str(tmp_path), "the_run"]
-        environment = {**os.environ, **given}
         done = subprocess.run(
             command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=False
         )
