@@ -16,6 +16,7 @@ from sweeps import FIRST_SEED, examples
 from targets import Target
 from test_ended_anywhere import NAMES, end_after_statements
 from test_oracle import Oracle, ask
+from test_oracle_increments import KeptOracle
 
 from fft_core.engines.protocol import Seal, Want, open_session
 from fft_core.engines.spec import Full
@@ -95,6 +96,10 @@ def test_a_build_may_end_after_each_of_its_statements(tmp_path: Path) -> None:
 
 def test_a_run_with_skips_equals_a_clean_build() -> None:
     ask(seed(FIRST_SEED)(type("Shard", (Oracle,), {"target": TARGET})), examples(1, 6), steps=3)
+
+
+def test_what_is_kept_and_what_is_added() -> None:
+    ask(seed(FIRST_SEED)(type("Shard", (KeptOracle,), {"target": TARGET})), examples(1, 6), steps=3)
 
 
 def test_each_table_of_users_and_orders_is_that_of_duckdb(tmp_path: Path) -> None:
