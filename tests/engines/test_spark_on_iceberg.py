@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from relocate_jackson import relocate
 from server_environment import UnavailableError, folder_of, install
-from spark_server import java_home
+from spark_server import java_home, without_spark
 from sweeps import only_in_sweeps
 
 ROOT, HERE = Path(__file__).parents[2], Path(__file__).parent
@@ -50,7 +50,6 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         "spark.hadoop.datanucleus.schema.autoCreateAll": "true",
         "spark.hadoop.hive.metastore.schema.verification": "false",
         "spark.hadoop.hive.metastore.disallow.incompatible.col.type.changes": "false",
-        "spark.hadoop.iceberg.engine.hive.lock-enabled": "false",
         "spark.ui.enabled": "false",
         "spark.sql.shuffle.partitions": "1",
         "spark.sql.adaptive.enabled": "false",
@@ -68,7 +67,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     }
     paths = [packages, HERE, ROOT / "tests" / "core", ROOT / "tests" / "skip"]
     return {
-        **os.environ,
+        **without_spark(),
         "PYTHONPATH": os.pathsep.join(map(str, paths)),
         "PYSPARK_SUBMIT_ARGS": f"--driver-memory 1g --driver-java-options -Dderby.system.home={place} pyspark-shell",
         "SPARK_LOCAL_IP": "127.0.0.1",

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from autocommit_installed import autocommit_installed
 from skip_helpers import Place, place
-from sweeps import FACTOR
+from sweeps import FACTOR, FIRST_SEED
 from targets import Target
 from world import run
 
@@ -92,14 +92,14 @@ def opened(made: Place) -> Iterator[Warehouse]:
 
 
 def end_after_statements(made: Place, step: int, *, exactly_once: bool) -> int:
-    """End builds after the first, and then every `step`-th statement; check what each leaves, and the build after it.
+    """End builds after every `step`-th statement, from the seed on; check what each leaves, and the build after it.
 
     Returns the number of statements after which a build was not ended any more. With `exactly_once`, kept rows are
     applied once, wherever the build ended.
     """
     write(made, 1)
     assert not made.build().failed
-    number, version, has_ended = 0, 1, True
+    number, version, has_ended = FIRST_SEED % step, 1, True
     while has_ended:
         version, old = version + 1, seen(made)
         write(made, version)

@@ -182,7 +182,7 @@ class World:
             execute(f"create or replace table {table} as {query}")
             return
         warehouse.ensure_schema(relation)
-        execute(f"create table if not exists {table} (id bigint, val bigint)")
+        execute(spelling.create_table(relation, {"id": "integer", "val": "integer"}))
         with warehouse.engine.transaction():  # views hang on it, so that it is not replaced
             execute(spelling.delete(relation, None))
             execute(f"insert into {table} {query}")

@@ -24,6 +24,7 @@ _NEXT = re.compile(r"\bfft\.next=(\[fft [0-9a-f]+ [0-9a-f]+\])")
 _PLACE = re.compile(r"\bfft\.place=([^\],]+)")
 _SNAPSHOT = re.compile(r"\bcurrent-snapshot-id=(\d+)")
 _NULLABLE = re.compile(r" \((?:nullable|containsNull|valueContainsNull) = \w+\)")
+_QUERY = re.compile(r"^View Text: (.*)^View Original Text: ", re.DOTALL | re.MULTILINE)
 _FIELD = re.compile(r" \|-- (.+): (\S+)")
 _SIMPLE = {"integer": "int", "long": "bigint", "short": "smallint", "byte": "tinyint"}
 _NESTED = ("array", "map", "struct")
@@ -92,6 +93,12 @@ def information_in(
     where = f" in {spelling.schema(place)}" if place.schema else ""
     rows = _listing(fetch, f"show table extended{where} like {spelling.text(pattern)}")
     return [(name, information) for _, name, is_temporary, information in rows if not is_temporary]
+
+
+def query_in(information: str) -> str:
+    """Return the query of a view, without comments at its end; empty for a table."""
+    found = _QUERY.search(information)
+    return found[1].strip() if found else ""
 
 
 def names_in(fetch: Fetch, spelling: DatabricksSpelling, place: Relation, prefix: str) -> Sequence[str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from fft_core.engines.by_statement import SwapByStatement
 from fft_core.engines.databricks import PARQUET, capabilities_of
-from fft_core.engines.databricks.catalog import Listed, information_in, listed
+from fft_core.engines.databricks.catalog import Listed, information_in, listed, query_in
 from fft_core.engines.databricks.spelling import MARK, SPELLINGS, DatabricksSpelling, ParquetSpelling
 from fft_core.engines.leftovers import prefix_of, swap_name
 from fft_core.engines.protocol import ColumnType, RelationKind
@@ -62,6 +62,18 @@ class SparkPublisher(SwapByStatement):
         self._spark.execute(self.swapped(stage, relation, comment, layout))
         self._spark.execute(self._own.drop(before, "table"))
         return True
+
+    def replace(self, relation: Relation, kind: RelationKind, query: str, comment: str) -> None:
+        """Create or replace a view; one that then still has its old query is dropped and created.
+
+        For Iceberg's session catalog on Hive: it replaces the query in its own files alone, and Spark reads the text
+        in Hive (apache/iceberg#15490).
+        """
+        super().replace(relation, kind, query, comment)
+        found = information_in(self._spark.fetch, self._own, relation, relation.name)
+        if any("table_type=ICEBERG-VIEW" in told and query_in(told) != query.strip() for _, told in found):
+            self.make_room(relation, kind)
+            super().replace(relation, kind, query, comment)
 
     def runs_in_place(self, statements: Sequence[str]) -> bool:
         """Whether a change is one statement that may be run again: an INSERT would add its rows twice."""

@@ -177,10 +177,19 @@ class SparkEngineSession(BaseSession):
         if self._cancelled.is_set():  # between two statements, for example in a Python model
             raise EngineError("the statement was interrupted", code="FFT-604")
         with self.explained(sql):
-            if not self._sessions.is_remote:
-                told = ", ".join(f"{name} {value}" for name, value in self.trace.labels().items())
-                self.spark.sparkContext.setJobGroup(self._tag, told or "fft", interruptOnCancel=True)
+            self._label_jobs()
             yield self.spark.sql(sql)
+
+    def _label_jobs(self) -> None:
+        """Let the next jobs tell their project, node and run: by tags with Spark Connect, else by their description."""
+        labels = self.trace.labels()
+        if not self._sessions.is_remote:
+            told = ", ".join(f"{name} {value}" for name, value in labels.items())
+            self.spark.sparkContext.setJobGroup(self._tag, told or "fft", interruptOnCancel=True)
+            return
+        self.spark.clearTags()
+        for name, value in labels.items():
+            self.spark.addTag(f"fft_{name}={value.replace(',', '_')}")
 
     @contextmanager
     def explained(self, sql: str) -> Iterator[None]:

@@ -105,7 +105,7 @@ class DatabricksSpelling(SparkValues):
 
     def options(self, kind: RelationKind, stamp: str | None, layout: Layout) -> str:
         is_table, own = kind == "table", {name: option_text(value) for name, value in layout.table_options}
-        form = self.table_form() + self.laid_out(layout) if is_table else ""
+        form = f" using {self.form}{self.laid_out(layout)}" if is_table else ""
         properties = {**self.table_options, **own} if is_table else {}
         if stamp is None:
             return form + self.properties(properties)
@@ -130,10 +130,6 @@ class DatabricksSpelling(SparkValues):
         is_by_value = partition.granularity is None or (partition.granularity == "day" and partition.type == "date")
         return self.quoted(partition.column) if is_by_value and partition.range is None else None
 
-    def table_form(self) -> str:
-        """Render the format of a new table."""
-        return f" using {self.form}"
-
     def properties(self, values: Mapping[str, str]) -> str:
         """Render the properties of a new relation; empty text if there are none."""
         spelled = ", ".join(f"{self.text(name)} = {self.text(value)}" for name, value in values.items())
@@ -147,7 +143,7 @@ class DatabricksSpelling(SparkValues):
         return super().create_temporary(name, query, kind) if kind == "view" else self.refuse("temporary tables")
 
     def create_table(self, relation: Relation, columns: Mapping[str, TypeWord]) -> str:
-        return f"{super().create_table(relation, columns)}{self.table_form()}"
+        return f"{super().create_table(relation, columns)} using {self.form}"
 
     def add_column(self, relation: Relation, column: ColumnType) -> str:
         return f"alter table {self.relation(relation)} add columns ({self.quoted(column.name)} {column.type})"

@@ -79,10 +79,10 @@ class AutocommitPublisher(SwapByStatement):
         made = self.session.spelling.rename(stage, relation.name)
         return self._published(relation, made, "table", comment)
 
-    def replaced(self, relation: Relation, kind: RelationKind, query: str, comment: str) -> str:
+    def replace(self, relation: Relation, kind: RelationKind, query: str, comment: str) -> None:
         spelling = self.session.spelling
         made = spelling.create_as(relation, kind, query, replaces=False)
-        return self._published(relation, made, spelling.kind(kind), comment)
+        self.session.execute(self._published(relation, made, spelling.kind(kind), comment))
 
     def change_together(self, statements: Sequence[str]) -> None:
         session = self.session

@@ -66,8 +66,8 @@ class BrokenPublisher(SwapByStatement):
         session.execute(spelling.comment_on(relation, "table", comment))
         return False
 
-    def replaced(self, relation: Relation, kind: RelationKind, query: str, comment: str) -> str:
-        return self.session.spelling.create_as(relation, kind, query)
+    def replace(self, relation: Relation, kind: RelationKind, query: str, comment: str) -> None:
+        self.session.execute(self.session.spelling.create_as(relation, kind, query))
 
     def signature(self, stage: Relation, kind: RelationKind, columns: Sequence[ColumnType]) -> str:
         return signature_of(self.session.fetch, stage)[1]
