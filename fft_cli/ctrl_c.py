@@ -48,8 +48,7 @@ def cancelled_by_ctrl_c(cancel: Callable[[], None]) -> Iterator[None]:
     finally:
         signal.set_wakeup_fd(before)
         os.close(tell)
-        watcher.join(timeout=1)
-        os.close(told)
+        watcher.join(timeout=1)  # a cancellation may still wait for the server
 
 
 @contextmanager
@@ -67,9 +66,13 @@ def ended_by_sigterm() -> Iterator[None]:
 
 
 def _cancel_when_told(told: int, cancel: Callable[[], None]) -> None:
-    while signals := os.read(told, 1):  # empty if the other end was closed
-        if signals[0] in (signal.SIGINT, signal.SIGTERM):
-            cancel()
-            # a statement that had not begun yet does not notice
-            while not select.select([told], [], [], CANCEL_AGAIN_SECONDS)[0]:
+    """Cancel when a signal comes. Closes the pipe itself: a file opened later may get the number of a closed one."""
+    try:
+        while signals := os.read(told, 1):  # empty if the other end was closed
+            if signals[0] in (signal.SIGINT, signal.SIGTERM):
                 cancel()
+                # a statement that had not begun yet does not notice
+                while not select.select([told], [], [], CANCEL_AGAIN_SECONDS)[0]:
+                    cancel()
+    finally:
+        os.close(told)

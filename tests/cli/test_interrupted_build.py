@@ -8,6 +8,7 @@ import pty
 import re
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -18,6 +19,8 @@ import duckdb
 import pytest
 from fft_process import FFT
 from run_helpers import clean_environment, installed_fft, run_results, write
+
+from fft_cli.ctrl_c import cancelled_by_ctrl_c
 
 ENDLESS = "select count(*) from range(1000000) as a(i), range(1000000) as b(j) where (i * j) % 7 = 3"
 FILES = {
@@ -164,6 +167,35 @@ def test_a_second_ctrl_c_leaves_what_ignores_the_first(tmp_path: Path, started: 
     assert tables(root) == ["quick"]
     assert run_results(root)["results"][-1]["status"] == "interrupted"
     assert run_status(root) == "CANCELED"
+
+
+def test_a_cancellation_that_takes_long_reads_nothing_of_files_that_are_opened_later() -> None:
+    """Such as the connection that drops a scratch schema: without one byte of its answers it would wait for ever."""
+    begun, ends = threading.Event(), threading.Event()
+
+    def cancel() -> None:
+        begun.set()
+        ends.wait(30)
+
+    before = signal.signal(signal.SIGTERM, lambda *_: None)
+    try:
+        with cancelled_by_ctrl_c(cancel):
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert begun.wait(30)
+        opened = [os.pipe() for _ in range(3)]
+        for _, into in opened:
+            os.write(into, b"x")
+        ends.set()
+        (watcher,) = [t for t in threading.enumerate() if t.name == "fft-ctrl-c"] or [None]
+        if watcher is not None:
+            watcher.join(30)
+        for out, into in opened:
+            os.set_blocking(out, False)
+            assert os.read(out, 2) == b"x"
+            os.close(out)
+            os.close(into)
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def test_ctrl_c_on_a_terminal_gives_the_cursor_back(tmp_path: Path) -> None:
