@@ -515,3 +515,18 @@ def test_definitions_let_python_search_for_cycles_less_often(shop: Path) -> None
 
     assert thresholds("pass") == "(50000, 20, 100)"
     assert thresholds("gc.set_threshold(900, 5, 5)") == "(900, 5, 5)"
+
+
+@pytest.mark.parametrize(
+    ("imports", "searches"), [("gc", False), ("duckdb", True), ("gc; gc.set_threshold(9, 5, 5)", True)]
+)
+def test_a_process_of_definitions_ends_without_a_search_for_cycles(shop: Path, imports: str, searches: bool) -> None:
+    """Objects of DuckDB's driver are freed as before: it reports those that are not."""
+    code = (
+        f"import atexit, {imports}\nimport gc, fft_dagster\n"
+        "atexit.register(lambda: print('searches:', gc.get_freeze_count() == 0))\n"  # called after what comes later
+        f"fft_dagster.build_definitions({str(shop)!r}).get_repository_def()"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ended.stdout.strip() == f"searches: {searches}"
+    assert "leaked" not in ended.stderr
