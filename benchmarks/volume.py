@@ -26,7 +26,7 @@ FLIGHTS = 336_776
 def prepare(folder: Path, times: int) -> None:
     """Copy the example with its flights repeated, a year later each time, and note the statements of a build."""
     shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(EXAMPLE, folder, ignore=shutil.ignore_patterns(".*", "__pycache__", "*.ff.py"))
+    shutil.copytree(EXAMPLE, folder, ignore=shutil.ignore_patterns(".*", "__pycache__", "*.ff.py", "unit"))
     flights = folder / "seeds" / "raw_flights.parquet"
     years = f"""
         select f.* replace (f.year + n as year, f.time_hour + n * interval 1 year as time_hour)
