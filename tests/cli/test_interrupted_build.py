@@ -186,8 +186,7 @@ def test_a_cancellation_that_takes_long_reads_nothing_of_files_that_are_opened_l
         for _, into in opened:
             os.write(into, b"x")
         ends.set()
-        (watcher,) = [t for t in threading.enumerate() if t.name == "fft-ctrl-c"] or [None]
-        if watcher is not None:
+        for watcher in [thread for thread in threading.enumerate() if thread.name == "fft-ctrl-c"]:
             watcher.join(30)
         for out, into in opened:
             os.set_blocking(out, False)
