@@ -141,3 +141,6 @@ def test_what_takes_the_place_of_a_key_that_only_dbt_has() -> None:
     named = {name for hint in dbt_keys.HINTS.values() for name in re.findall(r"`([a-z_]+)`", hint)}
     known = {field.alias or name for name, field in ModelConfigShape.model_fields.items()}
     assert named <= known | {"column_types", "meta"}
+    of_snapshots = {key for key, hint in dbt_keys.HINTS.items() if hint == "It is a key of `snapshot`."}
+    assert of_snapshots
+    assert of_snapshots <= SnapshotShape.model_fields.keys()

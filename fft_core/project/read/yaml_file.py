@@ -92,7 +92,7 @@ def parse_yaml(text: str, path: Path, *, keep_digits: bool = False) -> YamlFile 
 def _repeated_keys(
     node: yaml.Node, loader: Any, seen: set[yaml.Node]
 ) -> Iterator[tuple[yaml.ScalarNode, yaml.ScalarNode]]:
-    """Return the keys that a mapping has more than once, each with the first of its kind. Merge keys may repeat."""
+    """Yield the keys that a mapping has more than once, each with its first occurrence. Merge keys may repeat."""
     if node in seen:  # an alias
         return
     seen.add(node)

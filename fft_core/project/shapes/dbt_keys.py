@@ -16,7 +16,7 @@ HINTS = {
     "check_cols": _SNAPSHOTS,
     "concurrent_batches": _BATCHES,
     "contract": "A check of type `column_types` with `exact: true` refuses rows with other columns or types.",
-    "copy_grants": "Remove it: grants stay if a table is replaced.",
+    "copy_grants": "Remove it: grants stay if a table is replaced, on each engine that can keep them.",
     "docs": _NONE,
     "event_time": _BATCHES,
     "file_format": "It is called `table_format` here.",
